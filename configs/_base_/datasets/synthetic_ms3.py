@@ -1,0 +1,10 @@
+# Synthetic clips in the layout of AVSBench Multi-sources. Loaded as the
+# synthetic S4 is.
+_base_ = './synthetic_s4.py'
+
+dataset_type = 'AVSBenchMS3Dataset'
+data_root = 'data/synthetic/Multi-sources'
+
+train_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))

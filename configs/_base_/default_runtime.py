@@ -1,0 +1,44 @@
+# Every config of mmavs inherits this file.
+# The import registers the components and installs the compatibility shims, so
+# that the training and test scripts of mmsegmentation run the config as well.
+custom_imports = dict(imports=['mmavs'], allow_failed_imports=False)
+default_scope = 'mmseg'
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    # gloo takes the place of nccl on machines without GPUs.
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=1234)
+
+# TensorBoard: add dict(type='TensorboardVisBackend') to the list, or replace
+# the one with --cfg-options
+# visualizer.vis_backends.0.type=TensorboardVisBackend.
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(
+    type='AVSLocalVisualizer', vis_backends=vis_backends, name='visualizer'
+)
+
+# Counted in epochs, as the published recipe; a schedule in iterations sets
+# by_epoch=False here and in the checkpoint hook.
+log_processor = dict(by_epoch=True)
+log_level = 'INFO'
+load_from = None
+resume = False
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        by_epoch=True,
+        interval=1,
+        max_keep_ckpts=1,
+        save_best='mIoU',
+        rule='greater',
+    ),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='AVSVisualizationHook'),
+)

@@ -1,0 +1,6 @@
+_base_ = [
+    './_base_/models/mmvae_r50.py',
+    './_base_/datasets/avsbench_s4.py',
+    './_base_/schedules/adam_15e.py',
+    './_base_/default_runtime.py',
+]

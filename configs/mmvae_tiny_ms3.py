@@ -1,0 +1,8 @@
+_base_ = [
+    './_base_/models/mmvae_tiny.py',
+    './_base_/datasets/synthetic_ms3.py',
+    './_base_/schedules/tiny.py',
+    './_base_/default_runtime.py',
+]
+log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=250))

@@ -1,0 +1,54 @@
+"""The scores of a model when it is given other sounds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmavs.datasets.transforms import with_sound_condition
+
+
+def evaluate_sound_conditions(
+    config: Config,
+    checkpoint: str,
+    conditions: Sequence[str] = ('matched', 'twin', 'swapped', 'silence'),
+) -> dict[str, dict[str, float]]:
+    """Test a checkpoint once per sound condition.
+
+    Frames and masks stay those of the clip: every score is against the mask
+    of the matched sound, so a model that listens falls when it is given
+    another sound.
+
+    Args:
+        config: a config with a test set; ``twin`` and ``swapped`` need its
+            ``pairs_file``.
+        checkpoint: path of the checkpoint.
+        conditions: names in ``SOUND_CONDITIONS``.
+
+    Returns:
+        Condition to the metrics of ``test_evaluator``.
+    """
+    config = copy.deepcopy(config)
+    config.load_from = checkpoint
+    config.resume = False
+    loaders = {
+        condition: _with_condition(config.test_dataloader, condition)
+        for condition in conditions
+    }
+    runner = Runner.from_cfg(config)
+    scores = {}
+    for condition, loader in loaders.items():
+        runner.test_loop.dataloader = runner.build_dataloader(loader)
+        scores[condition] = runner.test()
+    return scores
+
+
+def _with_condition(dataloader: dict, condition: str) -> dict:
+    dataloader = copy.deepcopy(dataloader)
+    dataloader.dataset.pipeline = with_sound_condition(
+        dataloader.dataset.pipeline, condition
+    )
+    return dataloader

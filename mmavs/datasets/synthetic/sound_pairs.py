@@ -1,0 +1,40 @@
+"""Which audio to put under a clip to see whether a model listens."""
+from .layout import SPLITS
+from .plan import clip_rng
+
+__all__ = ['find_sound_pairs']
+
+
+def find_sound_pairs(plans):
+    """Pair every val and test clip with its twin and with a stranger.
+
+    Args:
+        plans (list[ClipPlan]): all clips of a subset.
+
+    Returns:
+        dict[str, dict[str, str]]: video id -> ``twin``, the clip with the
+        same frames, and ``swapped``, a clip of the same split of which no
+        visible species is visible in this one.
+
+    Raises:
+        ValueError: if a split has no such clip.
+    """
+    pairs = {}
+    for split in SPLITS[1:]:
+        members = [plan for plan in plans if plan.split == split]
+        strangers = {}
+        for species in {frozenset(plan.species) for plan in members}:
+            strangers[species] = [other for other in members
+                                  if species.isdisjoint(other.species)]
+        for i, plan in enumerate(members):
+            others = strangers[frozenset(plan.species)]
+            if not others:
+                raise ValueError(
+                    f'no {split} clip without any of the species '
+                    f'{plan.species} of {plan.video_id}: the split is too '
+                    f'small, it has {len(members)} clips')
+            rng = clip_rng(plan.seed, plan.subset, split, plan.index, 'swap')
+            pairs[plan.video_id] = dict(
+                twin=members[i ^ 1].video_id,
+                swapped=others[rng.integers(len(others))].video_id)
+    return pairs

@@ -1,0 +1,67 @@
+"""From the voices of a clip to its waveform.
+
+Second k = 0..4 of a clip spans the VGGish patch [0.96 k, 0.96 (k + 1)) s and
+not [k, k + 1) s: the patch is what a model is given for frame k + 1, so sound
+and mask of a frame agree exactly. What is left after 4.8 s continues the last
+second.
+"""
+import numpy as np
+
+from .timbres import SAMPLE_RATE_HZ
+
+__all__ = ['NUM_SAMPLES', 'PATCH_SAMPLES', 'gate', 'mix']
+
+NUM_SAMPLES = 5 * SAMPLE_RATE_HZ
+PATCH_SAMPLES = 96 * SAMPLE_RATE_HZ // 100
+FADE_SAMPLES = 5 * SAMPLE_RATE_HZ // 1000
+NOISE_FLOOR_DBFS = -62.
+PEAK = 0.95
+
+
+def gate(active, num_samples=NUM_SAMPLES):
+    """Envelope that lets a voice through in the seconds it sounds.
+
+    Args:
+        active (Sequence[bool]): for every second, whether the voice sounds.
+        num_samples (int): length of the envelope; the part past the last
+            patch continues the last second.
+
+    Returns:
+        np.ndarray: float32 (num_samples,) in [0, 1], with linear ramps of
+        5 ms centred on the patch borders where the state changes.
+    """
+    envelope = np.full(num_samples, float(active[-1]), np.float32)
+    for second, is_on in enumerate(active[:-1]):
+        start = second * PATCH_SAMPLES
+        envelope[start:start + PATCH_SAMPLES] = is_on
+    ramp = (np.arange(FADE_SAMPLES, dtype=np.float32) + 0.5) / FADE_SAMPLES
+    for second in range(1, len(active)):
+        before, after = active[second - 1], active[second]
+        if before != after:
+            start = second * PATCH_SAMPLES - FADE_SAMPLES // 2
+            envelope[start:start + FADE_SAMPLES] = (
+                ramp if after else 1. - ramp)
+    return envelope
+
+
+def mix(voices, gates, noise_seed):
+    """Mix gated voices over a faint noise floor.
+
+    Args:
+        voices (list[np.ndarray]): waveforms (num_samples,), may be empty.
+        gates (list[np.ndarray]): one envelope per voice.
+        noise_seed (int): seed of the noise floor (-62 dBFS, white).
+
+    Returns:
+        np.ndarray: int16 (80000,). Where the sum would peak above 0.95 of
+        full scale, the whole mixture is turned down.
+    """
+    rng = np.random.default_rng(noise_seed)
+    mixture = rng.standard_normal(NUM_SAMPLES, dtype=np.float32)
+    mixture *= np.float32(10.**(NOISE_FLOOR_DBFS / 20.))
+    for voice, envelope in zip(voices, gates, strict=True):
+        mixture += voice * envelope
+    peak = float(np.abs(mixture).max())
+    if peak > PEAK:
+        mixture *= np.float32(PEAK / peak)
+    return np.rint(mixture * 32767.).astype(np.int16)

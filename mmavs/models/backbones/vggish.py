@@ -1,0 +1,103 @@
+"""VGGish: the audio backbone."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class VGGish(BaseModule):
+    """Convolutional network over log-mel patches of 0.96 s.
+
+    The names of its parameters are those of the public PyTorch weights
+    (``features.*``, ``embeddings.*``), so ``init_cfg`` loads that file as it
+    is. No PCA, no quantisation.
+
+    Args:
+        width: factor on the number of channels of every layer but the last;
+            1.0 is the published network.
+        out_channels: size of the embedding.
+        frozen: keep the weights fixed and the module in evaluation mode,
+            also against ``train()``.
+        init_cfg: for example
+            ``dict(type='Pretrained', checkpoint='vggish.pth')``.
+
+    Origin:
+        Hershey et al., «CNN Architectures for Large-Scale Audio
+        Classification», 2017.
+    """
+
+    # (channels, convolutions) of each stage; a 2 x 2 pool ends a stage.
+    stages = ((64, 1), (128, 1), (256, 2), (512, 2))
+    hidden_channels = 4096
+    patch_size = (96, 64)
+
+    def __init__(
+        self,
+        width: float = 1.0,
+        out_channels: int = 128,
+        frozen: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if width <= 0:
+            raise ValueError(f'width must be positive, got {width}')
+        layers: list[nn.Module] = []
+        channels = 1
+        for base_channels, num_convs in self.stages:
+            stage_channels = max(1, round(base_channels * width))
+            for _ in range(num_convs):
+                layers += [
+                    nn.Conv2d(channels, stage_channels, 3, padding=1),
+                    nn.ReLU(inplace=True),
+                ]
+                channels = stage_channels
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        stride = 2 ** len(self.stages)
+        flat = channels
+        for side in self.patch_size:
+            flat *= side // stride
+        hidden = max(1, round(self.hidden_channels * width))
+        self.embeddings = nn.Sequential(
+            nn.Linear(flat, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, out_channels),
+            nn.ReLU(inplace=True),
+        )
+        self.out_channels = out_channels
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> VGGish:
+        """Set the training mode; a frozen network stays in evaluation."""
+        return super().train(mode and not self.frozen)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Embed log-mel patches.
+
+        Shapes:
+            - log_mel: (N, 1, 96, 64), time by mel band.
+            - returns: (N, out_channels), not negative.
+
+        Raises:
+            ValueError: if the patches have another shape.
+        """
+        if log_mel.dim() != 4 or log_mel.shape[1:] != (1, *self.patch_size):
+            raise ValueError(
+                'log_mel must be (N, 1, 96, 64), got '
+                f'{tuple(log_mel.shape)}'
+            )
+        with torch.set_grad_enabled(
+            torch.is_grad_enabled() and not self.frozen
+        ):
+            x = self.features(log_mel)
+            # (N, C, h, w) -> (N, h, w, C): the published weights expect
+            # channels last when flattened.
+            return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))

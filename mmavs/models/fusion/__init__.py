@@ -1,0 +1,5 @@
+"""Audio-visual fusion of one level."""
+
+from mmavs.models.fusion.tpavi import TPAVI
+
+__all__ = ['TPAVI']

@@ -1,0 +1,107 @@
+"""TPAVI fusion in its exact linear form."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class TPAVI(BaseModule):
+    """Temporal pixel-wise audio-visual interaction of one level.
+
+    The published form multiplies a P x P matrix over the P = T h w positions
+    of a clip. It has no softmax, so the product re-associates exactly: with
+    projections theta and g of the pixels, phi of the sound and W of the
+    output,
+
+        Y = theta^T (phi g^T) / P,    phi g^T = sum_t phi_t (sum_hw g_t)^T,
+
+    because the sound is constant over a frame. All that the pixels of a clip
+    need is then one C x C matrix, ``theta^T (phi g^T) W^T / P``. Time and
+    memory grow linearly with T h w, and T and the size are free.
+
+    Args:
+        channels: C of the level and of the audio embedding.
+        inter_channels: size of the projections; C / 2 by default.
+        init_cfg: initialisation, as everywhere in mmengine.
+
+    Equation:
+        Z = LayerNorm(BN(W Y) + v), v the L2-normalised visual feature
+        (Zhou et al., «Audio-Visual Segmentation», ECCV 2022).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        inter_channels: int | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        inter_channels = inter_channels or channels // 2
+        self.theta = nn.Linear(channels, inter_channels)
+        self.phi = nn.Linear(channels, inter_channels)
+        self.g = nn.Linear(channels, inter_channels)
+        self.out = nn.Linear(inter_channels, channels)
+        self.out_norm = nn.BatchNorm2d(channels)
+        self.norm = nn.LayerNorm(channels)
+        # The fusion starts as the identity on the visual feature.
+        nn.init.zeros_(self.out_norm.weight)
+        nn.init.zeros_(self.out_norm.bias)
+
+    def forward(
+        self, visual: Tensor, audio: Tensor, num_frames: int
+    ) -> Tensor:
+        """Fuse one level with the sound of its clips.
+
+        Args:
+            visual: features of the frames, clip-major.
+            audio: embedding of the sound of each frame.
+            num_frames: T, frames per clip.
+
+        Shapes:
+            - visual: (N, C, h, w), N = B T.
+            - audio: (N, C).
+            - returns: (N, C, h, w).
+        """
+        n, channels, h, w = visual.shape
+        # (N, C, h, w) -> (N, h, w, C): every step below is per pixel.
+        visual = _l2_normalise(visual.permute(0, 2, 3, 1))
+        audio = _l2_normalise(audio)
+
+        # Sum of a linear projection = projection of the sum: g is never
+        # computed per pixel.
+        pixels = h * w
+        pooled = _sum(visual, dim=(1, 2))
+        g = F.linear(pooled, self.g.weight) + pixels * self.g.bias
+        phi = self.phi(audio)
+        # (B, T, I) x (B, T, I) -> (B, I, I), summed over T and scaled by P.
+        g, phi = (x.unflatten(0, (-1, num_frames)) for x in (g, phi))
+        phi_g = phi.transpose(1, 2) @ g.to(phi) / (num_frames * pixels)
+        value = phi_g @ self.out.weight.t().to(phi_g)
+
+        # theta^T value, folded into one C x C matrix and one bias per clip.
+        matrix = self.theta.weight.t().to(value) @ value
+        bias = self.theta.bias.to(value) @ value + self.out.bias
+        tokens = visual.reshape(-1, num_frames * pixels, channels)
+        fused = tokens @ matrix.to(tokens) + bias.to(tokens).unsqueeze(1)
+
+        # (B, T h w, C) -> (N, C, h, w), channels last in memory.
+        fused = fused.view(n, h, w, channels).permute(0, 3, 1, 2)
+        fused = self.out_norm(fused).permute(0, 2, 3, 1) + visual
+        return self.norm(fused).permute(0, 3, 1, 2)
+
+
+def _l2_normalise(x: Tensor, eps: float = 1e-6) -> Tensor:
+    """x / sqrt(sum of squares + eps) over the last axis."""
+    squares = _sum(x.square(), dim=-1, keepdim=True)
+    return x * torch.rsqrt(squares + eps).to(x.dtype)
+
+
+def _sum(x: Tensor, **kwargs) -> Tensor:
+    """torch.sum that accumulates in float32 at least."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return torch.sum(x, dtype=dtype, **kwargs)

@@ -1,0 +1,5 @@
+"""Segmentors."""
+
+from mmavs.models.segmentors.av_encoder_decoder import AVEncoderDecoder
+
+__all__ = ['AVEncoderDecoder']

@@ -1,0 +1,89 @@
+"""Encoder-decoder segmentor that also hears."""
+
+from __future__ import annotations
+
+from mmengine.config import ConfigDict
+from mmseg.models import EncoderDecoder
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmavs.structures import AVFeatures, ClipBatch, FrameLabels
+
+
+@MODELS.register_module()
+class AVEncoderDecoder(EncoderDecoder):
+    """Segments the pixels of what sounds in each frame of a clip.
+
+    mmseg's EncoderDecoder with a second backbone for the sound. Inputs are
+    the :class:`ClipBatch` of ``AVSegDataPreProcessor``; everything after it
+    works on N = B T frames.
+
+    Args:
+        backbone: config of the visual backbone, any that gives levels.
+        audio_backbone: config of the audio backbone.
+        neck: config of the neck.
+        decode_head: config of the decode head.
+        **kwargs: as in mmseg's EncoderDecoder (``train_cfg``, ``test_cfg``,
+            ``data_preprocessor``, ``init_cfg``).
+
+    Raises:
+        ValueError: for ``test_cfg.mode='slide'`` or an auxiliary head.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        audio_backbone: dict,
+        neck: dict,
+        decode_head: dict,
+        **kwargs,
+    ) -> None:
+        if kwargs.get('auxiliary_head') is not None:
+            raise ValueError(
+                'AVEncoderDecoder has no auxiliary_head: the decode head '
+                'supervises the prior and the posterior path'
+            )
+        # A ConfigDict: mmseg reads test_cfg.mode as an attribute.
+        kwargs['test_cfg'] = ConfigDict(kwargs.get('test_cfg') or {})
+        mode = kwargs['test_cfg'].setdefault('mode', 'whole')
+        if mode != 'whole':
+            raise ValueError(
+                f"test_cfg.mode must be 'whole', got {mode!r}: the latent "
+                'codes and the temporal fusion need the whole frames of a '
+                'clip; resize the frames instead of sliding a window'
+            )
+        super().__init__(
+            backbone=backbone, neck=neck, decode_head=decode_head, **kwargs
+        )
+        self.audio_backbone = MODELS.build(audio_backbone)
+
+    def extract_feat(
+        self, inputs: ClipBatch, labels: FrameLabels | None = None
+    ) -> AVFeatures:
+        """Prior path and, with labels, posterior path of a batch."""
+        return self.neck(
+            self.backbone(inputs.frames),
+            frames=inputs.frames,
+            audio=self.audio_backbone(inputs.log_mel),
+            num_frames=inputs.num_frames,
+            labels=labels,
+        )
+
+    def loss(self, inputs: ClipBatch, data_samples: list) -> dict:
+        """Losses of a batch; the masks are read from the samples here only.
+
+        Args:
+            inputs: frames (N, 3, H, W), log_mel (N, 1, 96, 64).
+            data_samples: N samples with ``gt_sem_seg`` (1, H, W).
+        """
+        labels = FrameLabels.from_samples(
+            data_samples, self.decode_head.ignore_index
+        )
+        features = self.extract_feat(inputs, labels)
+        return self._decode_head_forward_train(features, data_samples)
+
+    def _forward(
+        self, inputs: ClipBatch, data_samples: list | None = None
+    ) -> Tensor:
+        """Logits (N, out_channels, H, W) at the size of the input."""
+        return self.decode_head(self.extract_feat(inputs))

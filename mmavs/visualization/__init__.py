@@ -1,0 +1,12 @@
+"""Pictures of what was seen, heard, marked and predicted."""
+
+from mmavs.visualization.avs_visualizer import AVSLocalVisualizer
+from mmavs.visualization.clip_sheet import SheetRow, draw_clip_sheet
+from mmavs.visualization.overlay import overlay_mask
+
+__all__ = [
+    'AVSLocalVisualizer',
+    'SheetRow',
+    'draw_clip_sheet',
+    'overlay_mask',
+]

@@ -1,0 +1,255 @@
+"""Registered losses: what they add to the functions under them.
+
+The formulas are tested against outside references in ``test_functional``.
+"""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.registry import MODELS
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+from mmavs.functional.structure_loss import structure_loss
+from mmavs.structures import DiagonalGaussian
+
+
+def build(**cfg):
+    return MODELS.build(cfg)
+
+
+def gaussian(seed, n=6, k=4):
+    rng = torch.Generator().manual_seed(seed)
+    return DiagonalGaussian(
+        torch.randn(n, k, generator=rng), torch.randn(n, k, generator=rng)
+    )
+
+
+def test_divergences_sum_over_codes_and_average_over_frames():
+    q, p = gaussian(0), gaussian(1)
+    kl = kl_divergence(Normal(q.mean, q.std), Normal(p.mean, p.std))
+    value = build(type='GaussianKLLoss', loss_weight=0.1)(q, p)
+    torch.testing.assert_close(value, 0.1 * kl.sum(1).mean())
+    # Twice the same frames: the mean stays, a sum would double.
+    twice = (
+        DiagonalGaussian(g.mean.repeat(2, 1), g.log_var.repeat(2, 1))
+        for g in (q, p)
+    )
+    again = build(type='GaussianKLLoss', loss_weight=0.1)(*twice)
+    torch.testing.assert_close(again, value)
+
+
+def test_jsd_loss_by_hand_and_weights():
+    """Equal variances 1, distance 2: each KL to the middle is 1/2."""
+    q = DiagonalGaussian(torch.zeros(3, 4), torch.zeros(3, 4))
+    p = DiagonalGaussian(torch.full((3, 4), 2.0), torch.zeros(3, 4))
+    loss = build(type='GeometricJSDLoss', loss_weight=1.0)
+    assert loss(q, p).item() == pytest.approx(4 * 0.5)
+    # f = 0.75 * 0 + 0.25 * 2 = 0.5: 0.75 * 0.5^2 / 2 + 0.25 * 1.5^2 / 2.
+    loss = build(type='GeometricJSDLoss', weights=[0.75, 0.25], loss_weight=1)
+    assert loss(q, p).item() == pytest.approx(4 * 0.375)
+
+
+@pytest.mark.parametrize('name', ['GaussianKLLoss', 'GeometricJSDLoss'])
+def test_divergences_are_zero_at_equality(name):
+    """mmseg's KLDivLoss is -1.25 there."""
+    q = gaussian(0)
+    assert build(type=name, loss_weight=1.0)(q, q).abs() < 1e-6
+
+
+def test_perfect_segmentation_is_the_minimum():
+    """mmseg's DiceLoss with one channel is inverted."""
+    label = (torch.rand(2, 32, 32) > 0.5).long()
+    signs = (2.0 * label - 1).unsqueeze(1)
+    loss = build(type='StructureLoss')
+    perfect, neutral, wrong = (loss(k * signs, label) for k in (20, 0, -20))
+    assert 0 <= perfect < 0.05 < neutral < wrong
+
+
+@pytest.mark.parametrize('weighted_bce', [True, False])
+def test_structure_loss_ignores_255(weighted_bce):
+    """In the value and in the gradient, as if the pixel had no logit."""
+    torch.manual_seed(0)
+    label = (torch.rand(3, 40, 44) > 0.7).long()
+    label[:, 30:, :] = 255
+    logits = torch.randn(3, 1, 40, 44, requires_grad=True)
+    loss = build(type='StructureLoss', weighted_bce=weighted_bce)
+    value = loss(logits, label)
+    value.backward()
+    assert (logits.grad[:, :, 30:] == 0).all()
+    assert (logits.grad[:, :, :30] != 0).all()
+    with torch.no_grad():
+        disturbed = logits.clone()
+        disturbed[:, :, 30:] = 1e4
+        torch.testing.assert_close(loss(disturbed, label), value.detach())
+
+
+def test_structure_loss_takes_every_class_as_foreground():
+    torch.manual_seed(0)
+    label = torch.randint(0, 5, (2, 16, 16))
+    logits = torch.randn(2, 1, 16, 16)
+    value = build(type='StructureLoss', loss_weight=2.0)(logits, label)
+    target = (label > 0).float().unsqueeze(1)
+    torch.testing.assert_close(
+        value, 2 * structure_loss(logits, target).mean()
+    )
+
+
+def test_structure_loss_weight_per_pixel():
+    """A pixel of weight 0 is an ignored pixel."""
+    torch.manual_seed(0)
+    label = (torch.rand(2, 16, 16) > 0.5).long()
+    logits = torch.randn(2, 1, 16, 16)
+    loss = build(type='StructureLoss')
+    weight = torch.ones(2, 16, 16)
+    torch.testing.assert_close(loss(logits, label, weight), loss(logits, label))
+    weight[:, 12:] = 0
+    moved = logits.clone()
+    moved[:, :, 12:] += 3
+    torch.testing.assert_close(
+        loss(logits, label, weight), loss(moved, label, weight)
+    )
+
+
+def test_structure_loss_wants_one_channel():
+    with pytest.raises(ValueError, match=r'\(2, 3, 8, 8\)'):
+        build(type='StructureLoss')(
+            torch.zeros(2, 3, 8, 8), torch.zeros(2, 8, 8).long()
+        )
+
+
+def test_cross_entropy_of_mmseg_needs_avg_non_ignore():
+    """Why configs that take it must set it: it divides by ignored pixels."""
+    label = torch.tensor([[[1, 0, 255, 255]]])
+    logits = torch.zeros(1, 1, 1, 4)
+    values = [
+        build(
+            type='CrossEntropyLoss', use_sigmoid=True, avg_non_ignore=flag
+        )(logits, label, ignore_index=255).item()
+        for flag in (False, True)
+    ]
+    assert values == pytest.approx([math.log(2) / 2, math.log(2)])
+    own = build(type='StructureLoss', weighted_bce=False)(logits, label)
+    # BCE over the two labelled pixels, and the IoU over them too.
+    w = [1 + 5 * (1 - 1 / 961), 1 + 5 / 961]
+    inter, total = w[0] / 2, w[0] * 1.5 + w[1] / 2
+    iou = (inter + 1) / (total - inter + 1)
+    assert own.item() == pytest.approx(math.log(2) + 1 - iou, abs=1e-4)
+
+
+def test_orthogonality_loss_adds_four_terms():
+    from mmavs.functional.latent_terms import orthogonality
+
+    torch.manual_seed(0)
+    names = ('visual_specific', 'audio_specific', 'shared')
+    prior, posterior = (
+        {name: torch.randn(5, 4) for name in names} for _ in range(2)
+    )
+    value = build(type='OrthogonalityLoss', loss_weight=0.5)(prior, posterior)
+    expected = sum(
+        orthogonality(path[name], path['shared'])
+        for path in (prior, posterior)
+        for name in names[:2]
+    )
+    torch.testing.assert_close(value, 0.5 * expected)
+    pairs = [['visual_specific', 'audio_specific']]
+    value = build(type='OrthogonalityLoss', pairs=pairs, loss_weight=1.0)(prior)
+    torch.testing.assert_close(
+        value, orthogonality(prior[names[0]], prior[names[1]])
+    )
+
+
+def expected_bound(heads, visual, audio, normalised):
+    """Through Normal.log_prob, the constant taken off."""
+    mean, log_var = (
+        torch.tanh(heads[name](visual)) for name in ('mean', 'log_var')
+    )
+    target = torch.tanh(heads['target'](audio))
+    log_prob = Normal(mean, (0.5 * log_var).exp()).log_prob(target)
+    log_prob = log_prob + 0.5 * math.log(2 * math.pi)
+    if not normalised:
+        log_prob = log_prob + 0.5 * log_var
+    return log_prob.sum(1).mean()
+
+
+@pytest.mark.parametrize('normalised', [True, False])
+def test_mutual_information_is_minus_the_bound(normalised):
+    torch.manual_seed(0)
+    loss = build(
+        type='MutualInformationLoss',
+        code_channels=4,
+        normalised=normalised,
+        loss_weight=0.5,
+    )
+    assert loss.prior['mean'].weight.shape == (6, 4)
+    prior, posterior = (
+        (torch.randn(5, 4), torch.randn(5, 4)) for _ in range(2)
+    )
+    bound = expected_bound(loss.prior, *prior, normalised) + expected_bound(
+        loss.posterior, *posterior, normalised
+    )
+    value = loss(prior, posterior)
+    torch.testing.assert_close(value, -0.5 * bound)
+    if not normalised:
+        assert value > 0  # the published bound is never positive
+
+
+def test_training_raises_the_mutual_information_bound():
+    """A descent on the loss makes the sound easier to tell from the sight."""
+    torch.manual_seed(0)
+    loss = build(
+        type='MutualInformationLoss', code_channels=4, loss_weight=1.0
+    )
+    code = torch.randn(64, 4)
+    paths = [(code, code), (code, code)]
+    optimiser = torch.optim.Adam(loss.parameters(), 0.02)
+    first = loss(*paths).item()
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss(*paths).backward()
+        optimiser.step()
+    assert loss(*paths).item() < first - 1
+
+
+def test_matching_reductions():
+    torch.manual_seed(0)
+    logits, level = torch.randn(4, 1, 8, 8), torch.randn(4, 5, 4, 4)
+    audio = torch.rand(4, 5)
+    mean, total = (
+        build(type='AVMatchingLoss', reduction=r, loss_weight=0.5)(
+            logits, [level], audio
+        )
+        for r in ('mean', 'sum')
+    )
+    torch.testing.assert_close(total, 4 * mean)
+    mask = F.adaptive_avg_pool2d(logits, 4).sigmoid()
+    visual = F.normalize((mask * level).mean((2, 3)))
+    expected = F.kl_div(
+        visual.log_softmax(1), F.normalize(audio).softmax(1), reduction='sum'
+    )
+    torch.testing.assert_close(total, 0.5 * expected, rtol=1e-4, atol=1e-6)
+
+
+def test_matching_reduction_is_checked():
+    with pytest.raises(ValueError, match="'batchmean'"):
+        build(type='AVMatchingLoss', reduction='batchmean')
+
+
+@pytest.mark.parametrize(
+    'cfg',
+    [
+        dict(type='StructureLoss'),
+        dict(type='GaussianKLLoss'),
+        dict(type='GeometricJSDLoss'),
+        dict(type='OrthogonalityLoss'),
+        dict(type='MutualInformationLoss', code_channels=4),
+        dict(type='AVMatchingLoss'),
+    ],
+)
+def test_names_enter_the_sum_once(cfg):
+    loss = build(**cfg)
+    assert isinstance(loss, nn.Module)
+    assert loss.loss_name.startswith('loss_')
+    assert build(**cfg, loss_name='loss_other').loss_name == 'loss_other'

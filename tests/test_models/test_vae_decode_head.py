@@ -1,0 +1,303 @@
+"""The decode head: fusion, decoders and the dict of losses."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from small_model import CHANNELS, HEAD, build_model, make_batch, make_labels
+
+from mmavs.functional.divergences import gaussian_kl, geometric_jsd
+from mmavs.structures import FrameLabels
+
+PLAIN = {
+    name: None
+    for name in (
+        'loss_orthogonality',
+        'loss_mutual_information',
+        'loss_matching',
+        'divergences',
+    )
+}
+
+
+def make_features(labelled=None, seed=0, **head):
+    """Head and features of a training batch, from one small model."""
+    model = build_model(head=head)
+    batch = make_batch()
+    labels = make_labels(batch, labelled, seed)
+    return model.decode_head, model.extract_feat(batch, labels)
+
+
+def build_head(**kwargs):
+    return MODELS.build(dict(HEAD, **kwargs))
+
+
+# --- construction ----------------------------------------------------------
+
+
+def test_binary_defaults():
+    """mmseg's own threshold for one channel is 0.3."""
+    head = build_head()
+    assert isinstance(head, BaseDecodeHead)
+    assert head.threshold == 0.5
+    assert head.out_channels == 1 and head.num_classes == 2
+    assert head.ignore_index == 255
+
+
+def test_classifier_of_mmseg_is_gone():
+    """Its parameters would never get a gradient, which stops DDP."""
+    head = build_head()
+    assert not hasattr(head, 'conv_seg')
+    assert not any('conv_seg' in name for name in head.state_dict())
+
+
+def test_channels_are_checked():
+    with pytest.raises(ValueError, match=r'channels=16.*\(16, 16, 16, 8\)'):
+        build_head(in_channels=(16, 16, 16, 8))
+
+
+def test_one_fusion_per_level_and_two_decoders():
+    head = build_head()
+    assert len(head.fusion) == 4
+    own = {id(p) for p in head.prior_decoder.parameters()}
+    assert not own & {id(p) for p in head.posterior_decoder.parameters()}
+
+
+# --- decoder ---------------------------------------------------------------
+
+
+def direct_decoder(decoder, levels):
+    """The published order of operations, sizes that divide by 32."""
+
+    def unit(module, x):
+        y = x
+        for conv in module.convs:
+            y = F.conv2d(y, conv.conv.weight, padding=1)
+            y = F.relu(conv.bn(y))
+        return x + y
+
+    def twice(x):
+        return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    x = twice(unit(decoder.merge[3], levels[3]))
+    for i in (2, 1, 0):
+        lateral = unit(decoder.lateral[i], levels[i])
+        x = twice(unit(decoder.merge[i], x + lateral))
+    x = twice(decoder.reduce(x))
+    x = F.relu(decoder.head[0](x))
+    return decoder.head[2](x)
+
+
+def test_decoder_against_the_direct_form():
+    torch.manual_seed(0)
+    decoder = MODELS.build(dict(type='ResidualPyramidDecoder', channels=8))
+    decoder.eval()
+    levels = [torch.randn(2, 8, 64 // s, 96 // s) for s in (4, 8, 16, 32)]
+    value = decoder(levels, (64, 96))
+    assert value.shape == (2, 1, 64, 96)
+    torch.testing.assert_close(value, direct_decoder(decoder, levels))
+
+
+def test_decoder_at_a_size_that_does_not_divide():
+    decoder = MODELS.build(
+        dict(type='ResidualPyramidDecoder', channels=8, out_channels=5)
+    )
+    sizes = [(25, 33), (13, 17), (7, 9), (4, 5)]
+    levels = [torch.randn(2, 8, *size) for size in sizes]
+    assert decoder(levels, (100, 130)).shape == (2, 5, 100, 130)
+
+
+# --- losses ----------------------------------------------------------------
+
+
+def test_keys():
+    head, features = make_features()
+    losses = head.loss(features, [], None)
+    assert set(losses) == {
+        'loss_structure_prior',
+        'loss_structure_posterior',
+        'loss_kl_visual_specific',
+        'loss_kl_audio_specific',
+        'loss_jsd_shared',
+        'loss_orthogonality',
+        'loss_mutual_information',
+        'loss_matching',
+        'iou_prior',
+        'iou_posterior',
+    }
+    for value in losses.values():
+        assert value.shape == () and value.isfinite()
+    assert not losses['iou_prior'].requires_grad
+
+
+def test_terms_that_are_left_out_leave_no_key():
+    head, features = make_features(**PLAIN)
+    assert set(head.loss(features, [], None)) == {
+        'loss_structure_prior',
+        'loss_structure_posterior',
+        'iou_prior',
+        'iou_posterior',
+    }
+
+
+def test_every_term_from_the_features():
+    """Each value again from the features, with labels in frames 1 and 3."""
+    index = [1, 3]
+    head, features = make_features(index)
+    head.eval()  # the norms of the two calls alike
+    prior, posterior = features.prior, features.posterior
+    losses = head.loss(features, [], None)
+    labels = features.labels
+    fused = head.fuse(prior, features)
+    prior_logits = head.prior_decoder(fused, (64, 64))
+    structure = MODELS.build(dict(type='StructureLoss'))
+    posterior_logits = head.posterior_decoder(
+        head.fuse(posterior, features), (64, 64)
+    )
+    expected = dict(
+        loss_structure_prior=structure(prior_logits[index], labels.labels),
+        loss_structure_posterior=structure(
+            posterior_logits[index], labels.labels
+        ),
+    )
+    for name in ('visual_specific', 'audio_specific', 'shared'):
+        divergence = geometric_jsd if name == 'shared' else gaussian_kl
+        key = 'loss_jsd_shared' if name == 'shared' else f'loss_kl_{name}'
+        expected[key] = (
+            0.01
+            * divergence(
+                posterior.gaussians[name], prior.gaussians[name].select(
+                    torch.tensor(index)
+                )
+            ).mean()
+        )
+    samples = [
+        {k: v[index] for k, v in path.samples.items()}
+        for path in (prior, posterior)
+    ]
+    expected['loss_orthogonality'] = head.loss_orthogonality(*samples)
+    expected['loss_mutual_information'] = head.loss_mutual_information(
+        *(
+            (path.visual_code[index], path.audio_code[index])
+            for path in (prior, posterior)
+        )
+    )
+    # All frames, labelled or not.
+    expected['loss_matching'] = head.loss_matching(
+        prior_logits, fused, features.audio
+    )
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            losses[name], value, rtol=1e-4, atol=1e-6, msg=name
+        )
+
+
+def test_forward_is_the_prior_path():
+    head, features = make_features()
+    head.eval()
+    logits = head(features)
+    expected = head.prior_decoder(head.fuse(features.prior, features), (64, 64))
+    assert logits.shape == (6, 1, 64, 64)
+    torch.testing.assert_close(logits, expected)
+
+
+def test_weights_of_the_two_paths():
+    values = []
+    for weights in ((1.0, 1.0), (0.5, 2.0)):
+        head, features = make_features(
+            prior_weight=weights[0], posterior_weight=weights[1]
+        )
+        values.append(head.loss(features, [], None))
+    for path, factor in (('prior', 0.5), ('posterior', 2.0)):
+        name = f'loss_structure_{path}'
+        torch.testing.assert_close(values[1][name], factor * values[0][name])
+    assert torch.equal(values[1]['iou_prior'], values[0]['iou_prior'])
+
+
+def test_ignored_pixels_take_no_part():
+    """Padding of a labelled frame: no gradient to its logits."""
+    head, features = make_features(**PLAIN)
+    labels = features.labels.labels.clone()
+    labels[:, :, 48:] = 255
+    known = FrameLabels(labels, features.labels.index)
+    logits = torch.randn(6, 1, 64, 64, requires_grad=True)
+    losses = head._segmentation('prior', logits, known, 1.0)
+    losses['loss_structure_prior'].backward()
+    assert (logits.grad[..., 48:] == 0).all()
+    assert (logits.grad[..., :48] != 0).all()
+    moved = logits.detach().clone()
+    moved[..., 48:] = 100
+    again = head._segmentation('prior', moved, known, 1.0)
+    for name, value in losses.items():
+        torch.testing.assert_close(again[name], value.detach())
+
+
+def test_losses_of_mmseg_and_several_of_them():
+    """With one channel, and without a division by ignored pixels."""
+    cross_entropy = dict(
+        type='CrossEntropyLoss', use_sigmoid=True, avg_non_ignore=True
+    )
+    head, features = make_features(
+        [0, 3], loss_decode=[cross_entropy, dict(type='StructureLoss')]
+    )
+    head.eval()
+    losses = head.loss(features, [], None)
+    assert 'loss_structure_prior' in losses
+    logits = head(features)[[0, 3], 0]
+    expected = F.binary_cross_entropy_with_logits(
+        logits, features.labels.labels.float()
+    )
+    torch.testing.assert_close(losses['loss_ce_prior'], expected)
+
+
+def test_several_classes():
+    """71 classes: cross-entropy, the posterior sees the foreground only."""
+    head, features = make_features(
+        num_classes=5,
+        out_channels=5,
+        threshold=None,
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+        loss_matching=None,
+    )
+    losses = head.loss(features, [], None)
+    assert losses['loss_ce_prior'].isfinite()
+    assert head(features).shape == (6, 5, 64, 64)
+
+
+# --- the watched value -----------------------------------------------------
+
+
+def test_watched_iou_by_hand():
+    """3 hits, 1 false alarm, 1 miss of the labelled pixels: 3 / 5.
+
+    Half of the row is background that is predicted right and one pixel is
+    ignored: mmseg's acc_seg would call that 0.8 and more.
+    """
+    head = build_head()
+    labels = torch.tensor([[[1, 1, 1, 1, 0, 0, 0, 0, 0, 255]]])
+    signs = torch.tensor([1, 1, 1, -1, 1, -1, -1, -1, -1, 1])
+    logits = 4.0 * signs.view(1, 1, 1, 10)
+    value = head._foreground_iou(logits, FrameLabels(labels, torch.tensor([0])))
+    assert value.item() == pytest.approx(3 / 5)
+
+
+def test_watched_iou_of_all_background():
+    head = build_head()
+    labels = FrameLabels(torch.zeros(1, 4, 4).long(), torch.tensor([0]))
+    value = head._foreground_iou(torch.full((1, 1, 4, 4), -9.0), labels)
+    assert value == 0
+
+
+def test_gradient_reaches_both_paths_and_the_sound():
+    head, features = make_features([0, 3])
+    total = sum(
+        v for k, v in head.loss(features, [], None).items() if 'loss' in k
+    )
+    total.backward()
+    for fusion in head.fusion:
+        assert fusion.phi.weight.grad.abs().sum() > 0
+    for decoder in (head.prior_decoder, head.posterior_decoder):
+        for name, parameter in decoder.named_parameters():
+            assert parameter.grad.abs().sum() > 0, name
+    assert head.channels == CHANNELS
