@@ -61,13 +61,19 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=50, by_epoch=False),
     dict(
-        type='CosineAnnealingLR', begin=50, end=300, eta_min=1e-5,
+        type='CosineAnnealingLR',
+        begin=50,
+        end=300,
+        eta_min=1e-5,
         by_epoch=False,
     ),
 ]
 default_hooks = dict(
     checkpoint=dict(
-        by_epoch=False, interval=150, save_best='accuracy', rule='greater',
+        by_epoch=False,
+        interval=150,
+        save_best='accuracy',
+        rule='greater',
         max_keep_ckpts=1,
     ),
 )

@@ -238,9 +238,9 @@ def best_checkpoint(folder: Path) -> Path:
     found = sorted((ROOT / folder).glob('best_*.pth'))
     if not found:
         raise SystemExit(f'{folder} holds no best_*.pth: training failed?')
-    return found[-1].relative_to(ROOT) if not folder.is_absolute() else found[
-        -1
-    ]
+    return (
+        found[-1].relative_to(ROOT) if not folder.is_absolute() else found[-1]
+    )
 
 
 def resolve(argument: str) -> str:
@@ -319,7 +319,8 @@ def show(summary: dict, work: Path) -> None:
     )
     columns = ('mIoU', 'F', 'mIoU_twin', 'mIoU_swapped', 'mIoU_silence')
     for column in ('set', *columns):
-        table.add_column(column, justify='left' if column == 'set' else 'right')
+        justify = 'left' if column == 'set' else 'right'
+        table.add_column(column, justify=justify)
     for subset in ('s4', 'ms3'):
         row = (f'{summary[subset][column]:.3f}' for column in columns)
         table.add_row(subset.upper(), *row)

@@ -33,7 +33,7 @@ def av_matching_kl(
     probability = log_audio.exp()
     total = torch.zeros_like(log_audio[:, 0])
     for level in levels:
-        size = level.shape[-2:]
+        size = (level.shape[-2], level.shape[-1])
         mask = F.adaptive_avg_pool2d(logits, size).sigmoid()
         # (N, 1, h, w) x (N, C, h, w) -> (N, C) without the (N, C, h, w)
         # product in memory.

@@ -58,6 +58,8 @@ class AudioTagger(BaseModel):
                 ``predict`` adds ``scores`` (num_categories,), the mean
                 probability over the clip, to the samples.
         """
+        if mode != 'tensor' and data_samples is None:
+            raise ValueError(f'mode {mode!r} needs data_samples, got None')
         num_patches = [len(log_mel) for log_mel in inputs]
         embedding = self.audio_backbone(torch.cat(inputs))
         logits = self.classifier(embedding)
@@ -65,7 +67,9 @@ class AudioTagger(BaseModel):
             return logits
         if mode == 'predict':
             for sample, patches in zip(
-                data_samples, logits.sigmoid().split(num_patches)
+                data_samples,
+                logits.sigmoid().split(num_patches),
+                strict=True,
             ):
                 sample.scores = patches.mean(0)
             return data_samples

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-class FrameLabels(NamedTuple):
+@dataclass(frozen=True)
+class FrameLabels:
     """Labels of the labelled frames of a batch.
 
     Attributes:

@@ -53,7 +53,12 @@ class AVSLocalVisualizer(SegLocalVisualizer):
         Returns:
             The sheet, (H, W, 3) uint8, RGB.
         """
-        sheet = draw_clip_sheet(self.clip_rows(samples, log_mel), title=name)
+        title = ' · '.join(
+            str(samples[0].metainfo[key])
+            for key in ('video_id', 'category', 'sound_condition')
+            if key in samples[0].metainfo
+        )
+        sheet = draw_clip_sheet(self.clip_rows(samples, log_mel), title=title)
         if show:
             self.show(sheet, win_name=name, wait_time=wait_time)
         self.add_image(name, sheet, step)
@@ -77,7 +82,10 @@ class AVSLocalVisualizer(SegLocalVisualizer):
         truth = _masks(samples, 'gt_sem_seg')
         predicted = _masks(samples, 'pred_sem_seg')
         if truth is not None:
-            rows.append(_overlay_row('truth', frames, truth, TRUTH_COLOUR))
+            captions = [_truth_caption(sample) for sample in samples]
+            rows.append(
+                _overlay_row('truth', frames, truth, TRUTH_COLOUR, captions)
+            )
         if predicted is not None:
             captions = ()
             if truth is not None:
@@ -107,8 +115,18 @@ def _masks(
     return [(mask > 0) & (mask != 255) for mask in masks]
 
 
+def _truth_caption(sample: SegDataSample) -> str:
+    """Tell a frame without a label from one in which nothing sounds."""
+    labels = sample.gt_sem_seg.data
+    if (labels == 255).all():
+        return 'unlabelled'
+    return '' if (labels == 1).any() else 'silent'
+
+
 def _iou_caption(sample: SegDataSample) -> str:
-    """IoU of a frame as the metric counts it."""
+    """IoU of a labelled frame as the metric counts it."""
+    if (sample.gt_sem_seg.data == 255).all():
+        return ''
     predicted = sample.pred_sem_seg.data.cpu() > 0
     iou = binary_iou(predicted, sample.gt_sem_seg.data.cpu())
     return f'IoU {iou.item():.2f}'
@@ -121,5 +139,8 @@ def _overlay_row(
     colour: tuple[int, int, int],
     captions: Sequence[str] = (),
 ) -> SheetRow:
-    images = [overlay_mask(f, m, colour) for f, m in zip(frames, masks)]
+    images = [
+        overlay_mask(frame, mask, colour)
+        for frame, mask in zip(frames, masks, strict=True)
+    ]
     return SheetRow(label, images, captions)

@@ -37,7 +37,7 @@ def log_mel_row(log_mel: np.ndarray) -> SheetRow:
         - log_mel: (T, 1, 96, 64).
     """
     return SheetRow(
-        label='log-mel',
+        label='log-mel\n0.1 to 7.5 kHz',
         images=[patch[0].T for patch in log_mel],
         height=0.6,
         imshow=dict(
@@ -70,7 +70,7 @@ def draw_clip_sheet(
             f'{ {row.label: len(row.images) for row in rows} }'
         )
     num_frames = counts.pop()
-    heights = [row.height + 0.16 * bool(row.captions) for row in rows]
+    heights = [row.height for row in rows]
     figure = Figure(
         figsize=(
             column_inches * num_frames + 0.4,
@@ -83,14 +83,25 @@ def draw_clip_sheet(
     axes = figure.subplots(
         len(rows), num_frames, squeeze=False, height_ratios=heights
     )
-    for row, row_axes in zip(rows, axes):
+    for row, row_axes in zip(rows, axes, strict=True):
         row_axes[0].set_ylabel(row.label, fontsize=11)
-        for k, (axis, image) in enumerate(zip(row_axes, row.images)):
+        for k, (axis, image) in enumerate(
+            zip(row_axes, row.images, strict=True)
+        ):
             axis.imshow(image, **row.imshow)
             axis.set_xticks([])
             axis.set_yticks([])
-            if row.captions:
-                axis.set_xlabel(row.captions[k], fontsize=9)
+            if row.captions and row.captions[k]:
+                # Inside the picture, so that all rows stay aligned.
+                axis.text(
+                    0.03,
+                    0.04,
+                    row.captions[k],
+                    transform=axis.transAxes,
+                    fontsize=9,
+                    color='white',
+                    bbox=dict(facecolor='black', alpha=0.6, linewidth=0),
+                )
     for k, axis in enumerate(axes[0]):
         axis.set_title(f'second {k + 1}', fontsize=9)
     if title:

@@ -46,5 +46,6 @@ def overlay_mask(
     )
     thickness = max(1, round(min(mask.shape) / 110))
     # A dark line under the coloured one keeps it visible on any ground.
-    cv2.drawContours(image, contours, -1, (20, 20, 20), thickness + 2)
-    return cv2.drawContours(image, contours, -1, colour, thickness)
+    for line, width in (((20, 20, 20), thickness + 2), (colour, thickness)):
+        cv2.drawContours(image, contours, -1, line, width, cv2.LINE_AA)
+    return image

@@ -1,4 +1,5 @@
 """The synthetic AVSBench: layout, twins, determinism, and no visual leak."""
+
 import colorsys
 import csv
 import dataclasses
@@ -72,19 +73,22 @@ def read_json(path):
 
 
 def files_below(root):
-    return {path.relative_to(root).as_posix(): path.read_bytes()
-            for path in root.rglob('*') if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob('*')
+        if path.is_file()
+    }
 
 
 def rms_dbfs(samples):
-    power = np.mean(np.square(samples.astype(float) / 32768.))
-    return 10. * np.log10(power)
+    power = np.mean(np.square(samples.astype(float) / 32768.0))
+    return 10.0 * np.log10(power)
 
 
 def patch(waveform, second):
     """What a second sounds like, clear of the ramps at its borders."""
     start = second * PATCH_SAMPLES
-    return waveform[start + 100:start + PATCH_SAMPLES - 100]
+    return waveform[start + 100 : start + PATCH_SAMPLES - 100]
 
 
 class TestLayout:
@@ -94,8 +98,12 @@ class TestLayout:
         root = made / 'Single-source'
         rows = read_rows(root / 's4_meta_data.csv')
         assert rows[0] == ['name', 'start', 'category', 'split']
-        expected = {'s4_meta_data.csv', 'clips.json', 'sound_pairs.json',
-                    'generator.json'}
+        expected = {
+            's4_meta_data.csv',
+            'clips.json',
+            'sound_pairs.json',
+            'generator.json',
+        }
         for name, _, category, split in rows[1:]:
             clip = f'{split}/{category}/{name}'
             expected.add(f's4_data/audio_wav/{clip}.wav')
@@ -105,7 +113,8 @@ class TestLayout:
                     expected.add(f's4_data/gt_masks/{clip}/{name}_{k}.png')
         assert set(files_below(root)) == expected
         assert [row[3] for row in rows[1:]] == (
-            ['train'] * 3 + ['val'] * 4 + ['test'] * 6)
+            ['train'] * 3 + ['val'] * 4 + ['test'] * 6
+        )
 
     def test_s4_names(self, made):
         rows = read_rows(made / 'Single-source' / 's4_meta_data.csv')[1:]
@@ -121,24 +130,31 @@ class TestLayout:
         root = made / 'Multi-sources'
         rows = read_rows(root / 'ms3_meta_data.csv')
         assert rows[0] == ['video_id', 'split']
-        expected = {'ms3_meta_data.csv', 'clips.json', 'sound_pairs.json',
-                    'generator.json'}
+        expected = {
+            'ms3_meta_data.csv',
+            'clips.json',
+            'sound_pairs.json',
+            'generator.json',
+        }
         for name, split in rows[1:]:
             assert re.fullmatch(r'[\w-]{11}', name, re.ASCII)
             expected.add(f'ms3_data/audio_wav/{split}/{name}.wav')
             for k in range(1, 6):
                 expected.add(
-                    f'ms3_data/visual_frames/{name}/{name}.mp4_{k}.png')
-                expected.add(f'ms3_data/gt_masks/{split}/{name}/{name}_{k}'
-                             '.png')
+                    f'ms3_data/visual_frames/{name}/{name}.mp4_{k}.png'
+                )
+                expected.add(
+                    f'ms3_data/gt_masks/{split}/{name}/{name}_{k}.png'
+                )
         assert set(files_below(root)) == expected
 
     @pytest.mark.parametrize('subset', ROOTS)
     def test_awkward_names_in_every_split(self, made, subset):
         clips = read_json(made / ROOTS[subset] / 'clips.json')
         for split in ('train', 'val', 'test'):
-            names = [name for name, clip in clips.items()
-                     if clip['split'] == split]
+            names = [
+                name for name, clip in clips.items() if clip['split'] == split
+            ]
             assert any(name.startswith('-') for name in names)
             assert any(name.startswith('_') for name in names)
             if subset == 'ms3':
@@ -155,8 +171,12 @@ class TestLayout:
             kinds[kind] += 1
             if kind == 'audio_wav':
                 info = soundfile.info(path)
-                assert (info.samplerate, info.channels, info.frames,
-                        info.subtype) == (16000, 1, 80000, 'PCM_16')
+                assert (
+                    info.samplerate,
+                    info.channels,
+                    info.frames,
+                    info.subtype,
+                ) == (16000, 1, 80000, 'PCM_16')
                 continue
             image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
             assert image.dtype == np.uint8
@@ -166,8 +186,11 @@ class TestLayout:
             else:
                 assert image.shape == (224, 224, 3)
         masks = 3 + 5 * 10 if subset == 's4' else 5 * 13
-        assert kinds == {'visual_frames': 65, 'gt_masks': masks,
-                         'audio_wav': 13}
+        assert kinds == {
+            'visual_frames': 65,
+            'gt_masks': masks,
+            'audio_wav': 13,
+        }
 
     @pytest.mark.parametrize('subset', ROOTS)
     def test_files_hold_the_rendered_clips(self, made, subset):
@@ -194,7 +217,7 @@ class TestLayout:
             assert len(set(visible)) == len(visible) in (2, 3)
             for one in clip['objects']:
                 assert np.shape(one['centres']) == (5, 2)
-                assert all(26. <= radius <= 46. for radius in one['radii'])
+                assert all(26.0 <= radius <= 46.0 for radius in one['radii'])
             assert len(clip['sounding']) == 5
             for k, names in enumerate(clip['sounding'], 1):
                 assert set(names) <= set(visible)
@@ -205,7 +228,6 @@ class TestLayout:
 
 
 class TestPlans:
-
     def test_s4_one_sound_all_the_time(self):
         for plan in plan_clips('s4', {'train': 50, 'val': 20}):
             active = np.array(plan.sounding)
@@ -215,7 +237,7 @@ class TestPlans:
             assert plan.category == plan.species[active[:, 0].argmax()]
 
     def test_ms3_sets(self):
-        plans = plan_clips('ms3', {'train': 300, 'val': 100}, silent_share=0.)
+        plans = plan_clips('ms3', {'train': 300, 'val': 100}, silent_share=0.0)
         sizes = []
         for plan in plans:
             seconds = [set(names) for names in plan.sounding_species()]
@@ -225,14 +247,15 @@ class TestPlans:
         assert set(sizes) == {1, 2}
         assert {len(plan.species) for plan in plans} == {2, 3}
 
-    @pytest.mark.parametrize('share', [0., 0.05, 0.2])
+    @pytest.mark.parametrize('share', [0.0, 0.05, 0.2])
     def test_silent_share(self, share):
         plans = plan_clips('ms3', {'train': 1000}, silent_share=share)
-        silent = np.mean([not names for plan in plans
-                          for names in plan.sounding_species()])
+        silent = np.mean(
+            [not names for plan in plans for names in plan.sounding_species()]
+        )
         # four standard errors of 5,000 seconds at 0.2: 0.023
         assert silent == pytest.approx(share, abs=0.023)
-        assert (silent == 0.) == (share == 0.)
+        assert (silent == 0.0) == (share == 0.0)
         for plan in plans:  # still a change between the seconds with sound
             heard = [tuple(x) for x in plan.sounding_species() if x]
             assert len(set(heard)) > 1
@@ -240,20 +263,23 @@ class TestPlans:
     @pytest.mark.parametrize('subset', ROOTS)
     @pytest.mark.parametrize('count', [4, 6, 30])
     def test_pairs(self, subset, count):
-        plans = plan_clips(subset, {'train': 2, 'val': count, 'test': count},
-                           silent_share=0.1)
+        plans = plan_clips(
+            subset, {'train': 2, 'val': count, 'test': count}, silent_share=0.1
+        )
         by_name = {plan.video_id: plan for plan in plans}
         pairs = find_sound_pairs(plans)
-        assert set(pairs) == {plan.video_id for plan in plans
-                              if plan.split != 'train'}
+        assert set(pairs) == {
+            plan.video_id for plan in plans if plan.split != 'train'
+        }
         for name, pair in pairs.items():
             plan, twin = by_name[name], by_name[pair['twin']]
             swapped = by_name[pair['swapped']]
             assert plan.split == twin.split == swapped.split
             assert pairs[twin.video_id]['twin'] == name != twin.video_id
             assert twin.species == plan.species
-            for own, other in zip(plan.sounding_species(),
-                                  twin.sounding_species(), strict=True):
+            for own, other in zip(
+                plan.sounding_species(), twin.sounding_species(), strict=True
+            ):
                 assert not set(own) & set(other)
                 assert bool(own) == bool(other)
             assert not set(plan.species) & set(swapped.species)
@@ -266,24 +292,33 @@ class TestPlans:
         with pytest.raises(ValueError, match='no val clip without any'):
             find_sound_pairs(plans)
 
-    @pytest.mark.parametrize(('num_clips', 'message'), [
-        ({'train': -1}, 'train clips must be an integer >= 0, got -1'),
-        ({'val': -4}, 'val clips must be an integer >= 0, got -4'),
-        ({'train': 1.5}, 'got 1.5'),
-        ({'val': 5}, 'val clips must be 0 or an even number >= 4.*got 5'),
-        ({'test': 2}, 'test clips must be 0 or an even number >= 4.*got 2'),
-        ({'train': 1, 'dev': 4}, "'dev'"),
-        ({}, 'no clip at all'),
-    ])
+    @pytest.mark.parametrize(
+        ('num_clips', 'message'),
+        [
+            ({'train': -1}, 'train clips must be an integer >= 0, got -1'),
+            ({'val': -4}, 'val clips must be an integer >= 0, got -4'),
+            ({'train': 1.5}, 'got 1.5'),
+            ({'val': 5}, 'val clips must be 0 or an even number >= 4.*got 5'),
+            (
+                {'test': 2},
+                'test clips must be 0 or an even number >= 4.*got 2',
+            ),
+            ({'train': 1, 'dev': 4}, "'dev'"),
+            ({}, 'no clip at all'),
+        ],
+    )
     def test_bad_counts(self, num_clips, message):
         with pytest.raises(ValueError, match=message):
             check_num_clips(num_clips)
 
-    @pytest.mark.parametrize(('arguments', 'message'), [
-        ({'subset': 's5'}, "got 's5'"),
-        ({'silent_share': 0.6}, 'got 0.6'),
-        ({'seed': -1}, 'got -1'),
-    ])
+    @pytest.mark.parametrize(
+        ('arguments', 'message'),
+        [
+            ({'subset': 's5'}, "got 's5'"),
+            ({'silent_share': 0.6}, 'got 0.6'),
+            ({'seed': -1}, 'got -1'),
+        ],
+    )
     def test_bad_options(self, arguments, message):
         options = {'subset': 'ms3', 'num_clips': TINY, **arguments}
         with pytest.raises(ValueError, match=message):
@@ -291,13 +326,18 @@ class TestPlans:
 
 
 class TestDeterminism:
-
     @pytest.mark.parametrize('subset', ROOTS)
     def test_same_bytes_from_threads(self, made, tmp_path, subset):
-        write_synthetic_avsbench(tmp_path, subset, NUM_CLIPS[subset],
-                                 silent_share=0.2, num_workers=3)
+        write_synthetic_avsbench(
+            tmp_path,
+            subset,
+            NUM_CLIPS[subset],
+            silent_share=0.2,
+            num_workers=3,
+        )
         assert files_below(tmp_path / ROOTS[subset]) == files_below(
-            made / ROOTS[subset])
+            made / ROOTS[subset]
+        )
 
     @pytest.mark.parametrize('subset', ROOTS)
     def test_a_clip_ignores_the_number_of_others(self, subset):
@@ -306,15 +346,16 @@ class TestDeterminism:
         assert set(few) < set(many)
 
     def test_seed_and_subset_matter(self):
-        clips = [render_clip(plan_clips(subset, TINY, seed)[0])
-                 for subset, seed in (('s4', 0), ('s4', 1), ('ms3', 0))]
+        clips = [
+            render_clip(plan_clips(subset, TINY, seed)[0])
+            for subset, seed in (('s4', 0), ('s4', 1), ('ms3', 0))
+        ]
         for one, other in itertools.combinations(clips, 2):
             assert not np.array_equal(one.frames, other.frames)
             assert not np.array_equal(one.waveform, other.waveform)
 
 
 class TestTwins:
-
     @pytest.mark.parametrize('subset', ROOTS)
     def test_files_of_twins(self, made, subset):
         root = made / ROOTS[subset]
@@ -323,9 +364,11 @@ class TestTwins:
         contents = files_below(root)
 
         def of(name, kind):
-            found = {path.rsplit('_', 1)[-1]: content
-                     for path, content in contents.items()
-                     if f'/{kind}/' in path and name in path}
+            found = {
+                path.rsplit('_', 1)[-1]: content
+                for path, content in contents.items()
+                if f'/{kind}/' in path and name in path
+            }
             assert found
             return [found[end] for end in sorted(found)]
 
@@ -333,11 +376,13 @@ class TestTwins:
             twin = pair['twin']
             assert of(name, 'visual_frames') == of(twin, 'visual_frames')
             assert of(name, 'audio_wav') != of(twin, 'audio_wav')
-            for own, other in zip(of(name, 'gt_masks'), of(twin, 'gt_masks'),
-                                  strict=True):
+            for own, other in zip(
+                of(name, 'gt_masks'), of(twin, 'gt_masks'), strict=True
+            ):
                 own, other = (
                     cv2.imdecode(np.frombuffer(png, np.uint8), -1) > 0
-                    for png in (own, other))
+                    for png in (own, other)
+                )
                 assert not (own & other).any()
 
     def test_s4_twin_has_another_category(self):
@@ -347,7 +392,6 @@ class TestTwins:
 
 
 class TestMasks:
-
     def test_hand_case(self):
         owner = np.array([[[0, 1, 2]], [[3, 3, 1]]], np.uint8)
         sounding = np.array([[True, False], [False, False], [True, True]])
@@ -360,11 +404,22 @@ class TestMasks:
         # of all
         for plan in plan_clips('ms3', {'train': 12}, seed=1):
             number = len(plan.species)
-            alone = [render_clip(dataclasses.replace(plan, sounding=tuple(
-                (i == j, ) * 5 for j in range(number)))).masks > 0
-                for i in range(number)]
-            together = render_clip(dataclasses.replace(
-                plan, sounding=((True, ) * 5, ) * number)).masks > 0
+            alone = [
+                render_clip(
+                    dataclasses.replace(
+                        plan,
+                        sounding=tuple((i == j,) * 5 for j in range(number)),
+                    )
+                ).masks
+                > 0
+                for i in range(number)
+            ]
+            together = (
+                render_clip(
+                    dataclasses.replace(plan, sounding=((True,) * 5,) * number)
+                ).masks
+                > 0
+            )
             assert np.array_equal(np.sum(alone, 0), together)
             for mask in alone:
                 assert mask.sum((1, 2)).min() > 500
@@ -373,47 +428,66 @@ class TestMasks:
         # independent of how a frame is composed: by colour alone
         for plan in plan_clips('s4', {'train': 24}, seed=2):
             clip = render_clip(plan)
-            hue, saturation, _ = np.moveaxis(np.stack([
-                cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)
-                for frame in clip.frames.astype(np.float32) / 255.]), -1, 0)
+            hue, saturation, _ = np.moveaxis(
+                np.stack(
+                    [
+                        cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)
+                        for frame in clip.frames.astype(np.float32) / 255.0
+                    ]
+                ),
+                -1,
+                0,
+            )
             family = SPECIES[plan.category].hue_deg
-            distance = np.abs((hue - family + 180.) % 360. - 180.)
-            coloured = (distance < 16.) & (saturation > 0.5)
+            distance = np.abs((hue - family + 180.0) % 360.0 - 180.0)
+            coloured = (distance < 16.0) & (saturation > 0.5)
             mask = clip.masks > 0
             overlap = (coloured & mask).sum() / (coloured | mask).sum()
             assert overlap > 0.85, (plan.video_id, overlap)
 
     def test_the_hidden_part_is_not_in_the_mask(self, monkeypatch):
         """A star of radius 26 in the middle of a disc of radius 46."""
-        monkeypatch.setattr(scene_module, 'draw_paths', lambda *_: {
-            'centres': np.full((2, 5, 2), 112.),
-            'radii': np.repeat([[46.], [26.]], 5, 1),
-            'angles_deg': np.zeros((2, 5))})
-        scene = scene_module.draw_scene(('organ_disc', 'whistle_star'),
-                                        np.random.default_rng(0))
-        disc, star = (visible_masks(scene.owner, np.repeat(
-            [[i == 0], [i == 1]], 5, 1)) > 0 for i in range(2))
+        monkeypatch.setattr(
+            scene_module,
+            'draw_paths',
+            lambda *_: {
+                'centres': np.full((2, 5, 2), 112.0),
+                'radii': np.repeat([[46.0], [26.0]], 5, 1),
+                'angles_deg': np.zeros((2, 5)),
+            },
+        )
+        scene = scene_module.draw_scene(
+            ('organ_disc', 'whistle_star'), np.random.default_rng(0)
+        )
+        disc, star = (
+            visible_masks(scene.owner, np.repeat([[i == 0], [i == 1]], 5, 1))
+            > 0
+            for i in range(2)
+        )
         star_area = 10 * 0.48 * np.sin(np.pi / 5) / 2 * 26**2
         disc_area = np.pi * 46**2
         assert star.sum((1, 2)) == pytest.approx(star_area, rel=0.02)
         assert disc.sum((1, 2)) == pytest.approx(
-            disc_area - star_area, rel=0.02)
+            disc_area - star_area, rel=0.02
+        )
         assert not (disc & star).any()
         for mask, name in ((disc, 'organ_disc'), (star, 'whistle_star')):
             # the median colour is of the species, not of the other one
-            colour = np.median(scene.frames[mask], 0) / 255.
-            hue = 360. * colorsys.rgb_to_hsv(*colour)[0]
-            gap = (hue - SPECIES[name].hue_deg + 180.) % 360. - 180.
-            assert abs(gap) < 14., name
+            colour = np.median(scene.frames[mask], 0) / 255.0
+            hue = 360.0 * colorsys.rgb_to_hsv(*colour)[0]
+            gap = (hue - SPECIES[name].hue_deg + 180.0) % 360.0 - 180.0
+            assert abs(gap) < 14.0, name
 
     def test_sizes_follow_the_radius(self):
         # shares of the circumscribed circle from geometry
         shares = {
-            'disc': 1., 'square': 2. / np.pi, 'ring': 1. - 0.46**2,
-            'triangle': 3. * 3.**0.5 / 4. / np.pi,
-            'star': 10. * 0.48 * np.sin(np.pi / 5.) / 2. / np.pi,
-            'cross': (4. * 0.93 * 0.36 * 2. - 4. * 0.36**2) / np.pi,
-            'trefoil': 0.68**2 + 0.32**2 / 2.,
+            'disc': 1.0,
+            'square': 2.0 / np.pi,
+            'ring': 1.0 - 0.46**2,
+            'triangle': 3.0 * 3.0**0.5 / 4.0 / np.pi,
+            'star': 10.0 * 0.48 * np.sin(np.pi / 5.0) / 2.0 / np.pi,
+            'cross': (4.0 * 0.93 * 0.36 * 2.0 - 4.0 * 0.36**2) / np.pi,
+            'trefoil': 0.68**2 + 0.32**2 / 2.0,
         }
         for shape, share in shares.items():
             alpha, _ = shape_alpha(shape)
@@ -424,7 +498,7 @@ class TestMasks:
             if plan.category == 'organ_disc' and len(plan.species) == 2:
                 clip = render_clip(plan)
                 i = plan.species.index('organ_disc')
-                expected = np.pi * clip.radii[i]**2
+                expected = np.pi * clip.radii[i] ** 2
                 area = (clip.masks > 0).sum((1, 2))
                 # below it where the other object covers a little
                 assert (area < 1.02 * expected).all()
@@ -433,18 +507,22 @@ class TestMasks:
                 x = [m['m10'] / m['m00'] + 0.5 for m in centre]
                 y = [m['m01'] / m['m00'] + 0.5 for m in centre]
                 free = area > 0.985 * expected
-                assert np.allclose(np.stack([x, y], -1)[free],
-                                   clip.centres[i][free], atol=0.4)
+                assert np.allclose(
+                    np.stack([x, y], -1)[free], clip.centres[i][free], atol=0.4
+                )
 
     def test_backgrounds_are_textured(self):
         for plan in plan_clips('ms3', {'train': 6}):
-            clip = render_clip(dataclasses.replace(
-                plan, sounding=((True, ) * 5, ) * len(plan.species)))
+            clip = render_clip(
+                dataclasses.replace(
+                    plan, sounding=((True,) * 5,) * len(plan.species)
+                )
+            )
             grey = clip.frames.mean(-1)
             background = clip.masks == 0
             slope = np.abs(np.diff(grey, axis=-1))[background[..., 1:]]
-            assert grey[background].std() > 10.
-            assert slope.mean() > 1.
+            assert grey[background].std() > 10.0
+            assert slope.mean() > 1.0
 
 
 class TestNoVisualLeak:
@@ -454,7 +532,8 @@ class TestNoVisualLeak:
     def test_frames_do_not_depend_on_the_sound(self, subset):
         plan = plan_clips(subset, TINY, seed=4)[0]
         other = dataclasses.replace(
-            plan, sounding=plan.sounding[1:] + plan.sounding[:1])
+            plan, sounding=plan.sounding[1:] + plan.sounding[:1]
+        )
         one, two = render_clip(plan), render_clip(other)
         assert np.array_equal(one.frames, two.frames)
         assert not np.array_equal(one.masks, two.masks)
@@ -463,18 +542,27 @@ class TestNoVisualLeak:
     @staticmethod
     def features(plan):
         """What one can see of each object (num_objects, features)."""
-        paths = draw_paths(len(plan.species), clip_rng(
-            plan.seed, plan.subset, plan.split, plan.scene_index, 'scene'))
+        paths = draw_paths(
+            len(plan.species),
+            clip_rng(
+                plan.seed, plan.subset, plan.split, plan.scene_index, 'scene'
+            ),
+        )
         centres, radii = paths['centres'], paths['radii']
         steps = np.diff(centres, axis=1)
-        return np.column_stack([
-            centres.mean(1),
-            np.linalg.norm(centres - 112., axis=-1).mean(1),
-            radii.mean(1), radii[:, -1] - radii[:, 0],
-            np.linalg.norm(steps, axis=-1).mean(1), steps.mean(1),
-            np.abs(np.diff(paths['angles_deg'], axis=1)).mean(1),
-            np.arange(len(radii)),  # the order of drawing
-            [list(SPECIES).index(name) for name in plan.species]])
+        return np.column_stack(
+            [
+                centres.mean(1),
+                np.linalg.norm(centres - 112.0, axis=-1).mean(1),
+                radii.mean(1),
+                radii[:, -1] - radii[:, 0],
+                np.linalg.norm(steps, axis=-1).mean(1),
+                steps.mean(1),
+                np.abs(np.diff(paths['angles_deg'], axis=1)).mean(1),
+                np.arange(len(radii)),  # the order of drawing
+                [list(SPECIES).index(name) for name in plan.species],
+            ]
+        )
 
     def test_features_are_those_of_the_scene(self):
         plan = plan_clips('s4', TINY)[0]
@@ -490,16 +578,21 @@ class TestNoVisualLeak:
         its standard error. With 1,200 clips a shift of 0.2 standard
         deviations of an object would come out at about z = 5.
         """
-        differences = np.array([
-            own[active].mean(0) - own[~active].mean(0)
-            for own, active in zip(features, sounding, strict=True)])
+        differences = np.array(
+            [
+                own[active].mean(0) - own[~active].mean(0)
+                for own, active in zip(features, sounding, strict=True)
+            ]
+        )
         return differences.mean(0) / (
-            differences.std(0) / len(differences)**0.5)
+            differences.std(0) / len(differences) ** 0.5
+        )
 
     @pytest.mark.parametrize('subset', ROOTS)
     def test_sounding_objects_look_like_silent_ones(self, subset):
-        plans = plan_clips(subset, {'train': 800, 'test': 400}, seed=11,
-                           silent_share=0.)
+        plans = plan_clips(
+            subset, {'train': 800, 'test': 400}, seed=11, silent_share=0.0
+        )
         features, sounding = [], []
         for plan in plans:
             active = np.array(plan.sounding)[:, 2]
@@ -508,36 +601,39 @@ class TestNoVisualLeak:
                 sounding.append(active)
         assert len(features) == len(plans)
         z = self.z_scores(features, sounding)
-        assert np.abs(z).max() < 4., z
+        assert np.abs(z).max() < 4.0, z
         # the same test finds a leak: let the largest object sound
         largest = [own[:, 3] == own[:, 3].max() for own in features]
-        assert np.abs(self.z_scores(features, largest))[3] > 20.
+        assert np.abs(self.z_scores(features, largest))[3] > 20.0
 
     def test_every_species_sounds_equally_often(self):
         plans = plan_clips('s4', {'train': 3000}, seed=12)
         for name in SPECIES:
-            seen = [(1. / len(plan.species), plan.category == name)
-                    for plan in plans if name in plan.species]
+            seen = [
+                (1.0 / len(plan.species), plan.category == name)
+                for plan in plans
+                if name in plan.species
+            ]
             chance, sounds = np.array(seen, float).T
-            spread = np.sqrt((chance * (1. - chance)).sum())
-            assert abs(sounds.sum() - chance.sum()) < 4. * spread, name
+            spread = np.sqrt((chance * (1.0 - chance)).sum())
+            assert abs(sounds.sum() - chance.sum()) < 4.0 * spread, name
 
 
 class TestSound:
-
     def test_gate_hand_case(self):
         envelope = gate((True, False, False, True, True))
-        assert envelope.shape == (NUM_SAMPLES, )
+        assert envelope.shape == (NUM_SAMPLES,)
         borders = PATCH_SAMPLES * np.arange(6)
-        assert (envelope[:borders[1] - 40] == 1.).all()
-        assert (envelope[borders[1] + 40:borders[3] - 40] == 0.).all()
+        assert (envelope[: borders[1] - 40] == 1.0).all()
+        assert (envelope[borders[1] + 40 : borders[3] - 40] == 0.0).all()
         # the last second goes on to the end of the clip
-        assert (envelope[borders[3] + 40:] == 1.).all()
-        ramp = envelope[borders[1] - 40:borders[1] + 40]
-        assert np.allclose(np.diff(ramp), -1. / 80., atol=1e-6)
+        assert (envelope[borders[3] + 40 :] == 1.0).all()
+        ramp = envelope[borders[1] - 40 : borders[1] + 40]
+        assert np.allclose(np.diff(ramp), -1.0 / 80.0, atol=1e-6)
         # a cross-fade adds up to one
-        assert np.allclose(envelope + gate(
-            (False, True, True, False, False)), 1.)
+        assert np.allclose(
+            envelope + gate((False, True, True, False, False)), 1.0
+        )
 
     def test_sound_and_mask_agree_in_every_second(self):
         plans = plan_clips('ms3', {'train': 30}, seed=5, silent_share=0.3)
@@ -548,29 +644,36 @@ class TestSound:
                 level = rms_dbfs(patch(clip.waveform, second))
                 assert clip.masks[second].any() == bool(names)
                 if names:
-                    assert level > -36.
+                    assert level > -36.0
                 else:
                     silent_seconds += 1
-                    assert -72. < level < -60.  # the floor, never nothing
-            assert (rms_dbfs(clip.waveform[-3000:]) > -45.) == bool(
-                plan.sounding_species()[-1])
+                    assert -72.0 < level < -60.0  # the floor, never nothing
+            assert (rms_dbfs(clip.waveform[-3000:]) > -45.0) == bool(
+                plan.sounding_species()[-1]
+            )
         assert silent_seconds > 20
 
     def test_no_clipping(self):
         rng = np.random.default_rng(0)
-        loud = [dataclasses.replace(draw_voice(rng), level_dbfs=-5.)
-                for _ in range(3)]
-        waveform = mix([render_voice('click', voice, NUM_SAMPLES)
-                        for voice in loud], [gate((True, ) * 5)] * 3, 0)
+        loud = [
+            dataclasses.replace(draw_voice(rng), level_dbfs=-5.0)
+            for _ in range(3)
+        ]
+        waveform = mix(
+            [render_voice('click', voice, NUM_SAMPLES) for voice in loud],
+            [gate((True,) * 5)] * 3,
+            0,
+        )
         assert np.abs(waveform.astype(int)).max() == round(0.95 * 32767)
 
     @pytest.mark.parametrize('timbre', TIMBRES)
     def test_level(self, timbre):
         voice = draw_voice(np.random.default_rng(1))
         wave = render_voice(timbre, voice, NUM_SAMPLES)
-        assert wave.shape == (NUM_SAMPLES, ) and wave.dtype == np.float32
-        assert rms_dbfs(wave * 32768.) == pytest.approx(
-            voice.level_dbfs, abs=0.01)
+        assert wave.shape == (NUM_SAMPLES,) and wave.dtype == np.float32
+        assert rms_dbfs(wave * 32768.0) == pytest.approx(
+            voice.level_dbfs, abs=0.01
+        )
 
     def test_unknown_timbre(self):
         voice = draw_voice(np.random.default_rng(1))
@@ -585,7 +688,7 @@ class TestSound:
             for timbre, at_least in (('click', 6), ('bell', 2)):
                 wave = render_voice(timbre, voice, NUM_SAMPLES)
                 for second in range(5):
-                    block = wave[second * PATCH_SAMPLES:][:PATCH_SAMPLES]
+                    block = wave[second * PATCH_SAMPLES :][:PATCH_SAMPLES]
                     power = np.square(block).reshape(-1, 160).mean(1)
                     onset = np.log(power[1:] / power[:-1]) > 0.5
                     strikes = np.count_nonzero(onset[1:] & ~onset[:-1])
@@ -594,7 +697,7 @@ class TestSound:
             spectra = np.abs(np.fft.rfft(sweep[:79872].reshape(-1, 256)))
             pitch = spectra.argmax(1)
             drops = np.flatnonzero(np.diff(pitch) < -10)
-            assert np.diff(drops).max() * 256 / 16000. <= 0.4 + 0.032
+            assert np.diff(drops).max() * 256 / 16000.0 <= 0.4 + 0.032
 
     def test_timbres_can_be_told_apart(self):
         """Nearest mean on band levels (mean and spread) of 0.96 s."""
@@ -606,13 +709,15 @@ class TestSound:
             rows = []
             for i in range(24):
                 voice = render_voice(timbre, draw_voice(rng), NUM_SAMPLES)
-                waveform = mix([voice], [gate((True, ) * 5)], i) / 32768.
-                block = waveform[(i % 5) * PATCH_SAMPLES:][:PATCH_SAMPLES]
-                blocks = np.lib.stride_tricks.sliding_window_view(
-                    block, 400)[::160]
+                waveform = mix([voice], [gate((True,) * 5)], i) / 32768.0
+                block = waveform[(i % 5) * PATCH_SAMPLES :][:PATCH_SAMPLES]
+                blocks = np.lib.stride_tricks.sliding_window_view(block, 400)[
+                    ::160
+                ]
                 spectrum = np.abs(np.fft.rfft(blocks * window, 512))
-                bands = np.log(0.01 + np.add.reduceat(
-                    spectrum, edges[:-1], axis=1))
+                bands = np.log(
+                    0.01 + np.add.reduceat(spectrum, edges[:-1], axis=1)
+                )
                 rows.append(np.concatenate([bands.mean(0), bands.std(0)]))
             features[timbre] = np.array(rows)
         known = {name: rows[:16] for name, rows in features.items()}
@@ -620,44 +725,47 @@ class TestSound:
         means = np.stack([rows.mean(0) for rows in known.values()])
         right = []
         for label, rows in enumerate(features.values()):
-            distance = ((rows[16:, None] - means) / scale)**2
+            distance = ((rows[16:, None] - means) / scale) ** 2
             right += list(distance.sum(-1).argmin(1) == label)
         assert len(right) == 64
         assert np.mean(right) > 0.95
 
 
 class TestSpecies:
-
     def test_no_two_share_a_feature(self):
         species = SPECIES.values()
         assert len(species) == 8
         for feature in ('shape', 'texture', 'timbre'):
             assert len({getattr(one, feature) for one in species}) == 8
         hues = sorted(one.hue_deg for one in species)
-        gaps = np.diff(hues + [hues[0] + 360.])
+        gaps = np.diff(hues + [hues[0] + 360.0])
         # families are 9 degrees to either side
-        assert gaps.min() > 18.
+        assert gaps.min() > 18.0
 
     def test_colours_are_of_the_family(self):
         for plan in plan_clips('s4', {'train': 16}, seed=6):
             clip = render_clip(plan)
-            colour = np.median(clip.frames[clip.masks > 0], 0) / 255.
-            hue = 360. * colorsys.rgb_to_hsv(*colour)[0]
+            colour = np.median(clip.frames[clip.masks > 0], 0) / 255.0
+            hue = 360.0 * colorsys.rgb_to_hsv(*colour)[0]
             family = SPECIES[plan.category].hue_deg
-            assert abs((hue - family + 180.) % 360. - 180.) < 14.
+            assert abs((hue - family + 180.0) % 360.0 - 180.0) < 14.0
 
 
 class TestReuse:
-
     def test_complete_set_is_reused(self, made):
         for subset, root in ROOTS.items():
-            before = {path: path.stat().st_mtime_ns
-                      for path in (made / root).rglob('*')}
+            before = {
+                path: path.stat().st_mtime_ns
+                for path in (made / root).rglob('*')
+            }
             result = write_synthetic_avsbench(
-                made, subset, NUM_CLIPS[subset], silent_share=0.2)
+                made, subset, NUM_CLIPS[subset], silent_share=0.2
+            )
             assert result == (made / root, False)
-            assert before == {path: path.stat().st_mtime_ns
-                              for path in (made / root).rglob('*')}
+            assert before == {
+                path: path.stat().st_mtime_ns
+                for path in (made / root).rglob('*')
+            }
 
     def test_other_options_are_refused(self, made):
         with pytest.raises(FileExistsError, match='asked for is'):
@@ -683,9 +791,14 @@ class TestReuse:
 
         for workers in (0, 2):
             with pytest.raises(KeyboardInterrupt):
-                write_synthetic_avsbench(tmp_path, 's4', num_clips,
-                                         num_workers=workers, progress=stop,
-                                         overwrite=True)
+                write_synthetic_avsbench(
+                    tmp_path,
+                    's4',
+                    num_clips,
+                    num_workers=workers,
+                    progress=stop,
+                    overwrite=True,
+                )
             root = tmp_path / 'Single-source'
             assert not (root / 'generator.json').exists()
             with pytest.raises(FileExistsError, match='unfinished'):
@@ -694,22 +807,22 @@ class TestReuse:
         # nor one that stops while the sidecars are written
         monkeypatch.setattr(writer_module, 'find_sound_pairs', stop)
         with pytest.raises(TypeError):
-            write_synthetic_avsbench(tmp_path, 's4', num_clips,
-                                     overwrite=True)
+            write_synthetic_avsbench(tmp_path, 's4', num_clips, overwrite=True)
         assert not (root / 'generator.json').exists()
         monkeypatch.undo()
 
         assert write_synthetic_avsbench(
-            tmp_path, 's4', num_clips, overwrite=True) == (root, True)
+            tmp_path, 's4', num_clips, overwrite=True
+        ) == (root, True)
         write_synthetic_avsbench(tmp_path / 'fresh', 's4', num_clips)
         assert files_below(root) == files_below(
-            tmp_path / 'fresh' / 'Single-source')
+            tmp_path / 'fresh' / 'Single-source'
+        )
 
     def test_overwrite_leaves_nothing_behind(self, tmp_path):
         root, _ = write_synthetic_avsbench(tmp_path, 's4', TINY)
         old = files_below(root)
-        write_synthetic_avsbench(tmp_path, 's4', TINY, seed=9,
-                                 overwrite=True)
+        write_synthetic_avsbench(tmp_path, 's4', TINY, seed=9, overwrite=True)
         new = files_below(root)
         assert len(new) == len(old)
         assert new['s4_meta_data.csv'] != old['s4_meta_data.csv']
@@ -721,8 +834,7 @@ class TestReuse:
         root.mkdir()
         (root / name).write_text('{"generator": "of something else"}')
         with pytest.raises(FileExistsError, match='not made by this'):
-            write_synthetic_avsbench(tmp_path, 's4', TINY,
-                                     overwrite=overwrite)
+            write_synthetic_avsbench(tmp_path, 's4', TINY, overwrite=overwrite)
         assert [path.name for path in root.iterdir()] == [name]
 
     def test_negative_workers(self, tmp_path):
@@ -732,13 +844,15 @@ class TestReuse:
     def test_progress(self, tmp_path):
         seen = []
         write_synthetic_avsbench(
-            tmp_path, 's4', {'train': 2, 'val': 4},
-            progress=lambda done, total: seen.append((done, total)))
+            tmp_path,
+            's4',
+            {'train': 2, 'val': 4},
+            progress=lambda done, total: seen.append((done, total)),
+        )
         assert seen == [(1, 6), (2, 6), (4, 6), (6, 6)]
 
 
 class TestTool:
-
     @pytest.fixture
     def run(self, monkeypatch, capsys):
         """Run the tool in this process: (exit message or None, output)."""
@@ -761,22 +875,49 @@ class TestTool:
         out = tmp_path / 'out'
         environment = dict(os.environ, PYTHONPATH=str(REPO))
         done = subprocess.run(
-            [sys.executable, str(TOOL), str(out), '--clips', '1', '4', '0',
-             '--ms3-clips', '2', '0', '0', '--seed', '5', '--workers', '2'],
-            capture_output=True, text=True, env=environment, cwd=tmp_path)
+            [
+                sys.executable,
+                str(TOOL),
+                str(out),
+                '--clips',
+                '1',
+                '4',
+                '0',
+                '--ms3-clips',
+                '2',
+                '0',
+                '0',
+                '--seed',
+                '5',
+                '--workers',
+                '2',
+            ],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+        )
         assert done.returncode == 0, done.stderr
         assert 's4: 5 clips written to' in done.stdout
         assert 'ms3: 2 clips written to' in done.stdout
         assert len(done.stdout.splitlines()) == 1
-        write_synthetic_avsbench(tmp_path, 's4', {'train': 1, 'val': 4},
-                                 seed=5)
+        write_synthetic_avsbench(
+            tmp_path, 's4', {'train': 1, 'val': 4}, seed=5
+        )
         write_synthetic_avsbench(tmp_path, 'ms3', {'train': 2}, seed=5)
         for root in ROOTS.values():
             assert files_below(out / root) == files_below(tmp_path / root)
 
     def test_reuse_and_overwrite(self, tmp_path, run):
-        arguments = (str(tmp_path), '--subset', 'ms3', '--clips', '1', '0',
-                     '0')
+        arguments = (
+            str(tmp_path),
+            '--subset',
+            'ms3',
+            '--clips',
+            '1',
+            '0',
+            '0',
+        )
         message, output = run(*arguments)
         assert message is None and '1 clips written' in output
         assert not (tmp_path / 'Single-source').exists()
@@ -788,8 +929,17 @@ class TestTool:
         assert message is None and 'written' in output
 
     def test_bad_counts_write_nothing(self, tmp_path, run):
-        message, output = run(str(tmp_path), '--clips', '1', '0', '0',
-                              '--ms3-clips', '1', '3', '0')
+        message, output = run(
+            str(tmp_path),
+            '--clips',
+            '1',
+            '0',
+            '0',
+            '--ms3-clips',
+            '1',
+            '3',
+            '0',
+        )
         assert 'got 3' in message and not output
         assert not list(tmp_path.iterdir())
 

@@ -213,7 +213,7 @@ def test_jsd_invariants():
 
 
 def test_monte_carlo_estimate_of_kl_to_the_geometric_mean():
-    """E_q[log q - log f] with 2 * 10^5 samples, within five standard errors."""
+    """E_q[log q - log f], 2 * 10^5 samples: within five standard errors."""
     a, b = (-1.0, 0.25), (2.0, 2.25)
     q, p = scalar(*a), scalar(*b)
     torch.manual_seed(0)

@@ -69,8 +69,7 @@ def make_clip(num_frames=5, seed=0, size=224):
     return frames, audio, masks[:, 0].long()
 
 
-# Published key -> ours, tried in this order on the whole key. ``{path}`` in a
-# pattern stands for the spelling of prior or posterior in the first group.
+# Published spellings -> ours.
 _PATH = dict(prior='prior', post='posterior')
 _CODES = dict(vs='visual_specific', **{'as': 'audio_specific'}, vac='shared')
 _LAYERS = dict(conv='conv', norm='bn', layer='conv', bn='bn')
@@ -130,7 +129,7 @@ def _encoder(m):
 def _code_fusion(m):
     side, path, rest = m.groups()
     side = {'1': 'visual', '2': 'audio'}[side]
-    return f'neck.latents.{_PATH[path[:5]]}_fusion.{side}.{rest}'
+    return f'neck.latents.{_PATH[path]}_fusion.{side}.{rest}'
 
 
 def _injection(m):
@@ -143,10 +142,15 @@ def _mutual_information(m):
     return f'decode_head.loss_mutual_information.{_PATH[path]}.{head}.{rest}'
 
 
-_P = '(prior|post)'
+# Some names spell the posterior out.
+_P = '(prior|post)(?:erior)?'
 _VAE = r'mm_vae_model\.'
+# Tried in this order on the whole key.
 _RULES = [
-    (rf'neck_{_P}\.conv_list\.(\d)\.reduce\.(\d)\.(conv|norm)\.(.*)', _mapping),
+    (
+        rf'neck_{_P}\.conv_list\.(\d)\.reduce\.(\d)\.(conv|norm)\.(.*)',
+        _mapping,
+    ),
     (
         rf'decoder_{_P}\.fusion_block_(\d)\.resConfUnit(\d)\.'
         r'ConvBNReLU(\d)\.(conv|norm)\.(.*)',
@@ -155,10 +159,10 @@ _RULES = [
     (rf'decoder_{_P}\.head_up_2\.output_conv\.(\d)\.(.*)', _decoder_head),
     (r'fusion_modules\.(\d)\.(.*)\.(\w+)', _fusion),
     (_VAE + r'enc_(vs|as|vac)(_y)?\.(.*)', _encoder),
-    (_VAE + r'sc(\d)_(prior|post)(?:erior)?\.(.*)', _code_fusion),
-    (_VAE + r'noise_model_(prior|post)(?:erior)?\.noise_conv\.(.*)', _injection),
+    (_VAE + rf'sc(\d)_{_P}\.(.*)', _code_fusion),
+    (_VAE + rf'noise_model_{_P}\.noise_conv\.(.*)', _injection),
     (
-        _VAE + r'ba_lower_bound_(mu|logvar|sc_a)_(prior|post)(?:erior)?\.(.*)',
+        _VAE + rf'ba_lower_bound_(mu|logvar|sc_a)_{_P}\.(.*)',
         _mutual_information,
     ),
     (r'audio_neck\.(.*)', lambda m: None),

@@ -28,9 +28,7 @@ def training_step(model, batch, masks, seed=0):
     """Total and losses of one step, gradients filled in."""
     model.zero_grad()
     torch.manual_seed(seed)
-    losses = model(
-        batch, make_samples(masks, batch.num_frames), mode='loss'
-    )
+    losses = model(batch, make_samples(masks, batch.num_frames), mode='loss')
     total, log = model.parse_losses(losses)
     total.backward()
     return total.detach(), losses, log
@@ -350,7 +348,9 @@ def test_bf16_autocast_stays_close_to_float32():
         results.append({k: v.item() for k, v in losses.items()})
     for name, exact in results[0].items():
         # bfloat16 keeps eight bits; batches of two make the norms wobble.
-        assert results[1][name] == pytest.approx(exact, rel=0.1, abs=2e-3), name
+        assert results[1][name] == pytest.approx(exact, rel=0.1, abs=2e-3), (
+            name
+        )
 
 
 def test_bf16_prediction_stays_close_to_float32():
@@ -391,9 +391,7 @@ def test_sync_bn_keeps_the_checkpoint_format():
     with torch.no_grad():
         before = model.eval()(batch, mode='tensor')
     synced = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    assert any(
-        isinstance(m, torch.nn.SyncBatchNorm) for m in synced.modules()
-    )
+    assert any(isinstance(m, torch.nn.SyncBatchNorm) for m in synced.modules())
     assert list(synced.state_dict()) == keys
     with torch.no_grad():
         torch.testing.assert_close(synced(batch, mode='tensor'), before)

@@ -123,9 +123,11 @@ def test_unlabelled_frames_do_not_touch_the_posterior_encoders():
         neck = build_neck()
         path = neck(**arguments, labels=labels).posterior
         outputs.append(
-            {f'{k}.{a}': getattr(g, a)
-             for k, g in path.gaussians.items()
-             for a in ('mean', 'log_var')}
+            {
+                f'{k}.{a}': getattr(g, a)
+                for k, g in path.gaussians.items()
+                for a in ('mean', 'log_var')
+            }
             | dict(neck.latents.posterior.named_buffers())
         )
     assert any('running_mean' in name for name in outputs[0])
@@ -171,9 +173,7 @@ def test_unlabelled_frames_carry_the_sample_of_the_prior():
 def test_posterior_sample_lies_on_the_frame_of_its_mask():
     """In evaluation mode the sample is the mean, so the rows can be told."""
     inputs, batch = make_inputs()
-    features = build_neck().eval()(
-        **inputs, labels=make_labels(batch, [1, 5])
-    )
+    features = build_neck().eval()(**inputs, labels=make_labels(batch, [1, 5]))
     for name in CODES:
         mean = features.posterior.gaussians[name].mean
         assert torch.equal(features.posterior.samples[name][[1, 5]], mean)

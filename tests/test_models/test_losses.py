@@ -104,7 +104,9 @@ def test_structure_loss_weight_per_pixel():
     logits = torch.randn(2, 1, 16, 16)
     loss = build(type='StructureLoss')
     weight = torch.ones(2, 16, 16)
-    torch.testing.assert_close(loss(logits, label, weight), loss(logits, label))
+    torch.testing.assert_close(
+        loss(logits, label, weight), loss(logits, label)
+    )
     weight[:, 12:] = 0
     moved = logits.clone()
     moved[:, :, 12:] += 3
@@ -125,9 +127,9 @@ def test_cross_entropy_of_mmseg_needs_avg_non_ignore():
     label = torch.tensor([[[1, 0, 255, 255]]])
     logits = torch.zeros(1, 1, 1, 4)
     values = [
-        build(
-            type='CrossEntropyLoss', use_sigmoid=True, avg_non_ignore=flag
-        )(logits, label, ignore_index=255).item()
+        build(type='CrossEntropyLoss', use_sigmoid=True, avg_non_ignore=flag)(
+            logits, label, ignore_index=255
+        ).item()
         for flag in (False, True)
     ]
     assert values == pytest.approx([math.log(2) / 2, math.log(2)])
@@ -155,7 +157,9 @@ def test_orthogonality_loss_adds_four_terms():
     )
     torch.testing.assert_close(value, 0.5 * expected)
     pairs = [['visual_specific', 'audio_specific']]
-    value = build(type='OrthogonalityLoss', pairs=pairs, loss_weight=1.0)(prior)
+    value = build(type='OrthogonalityLoss', pairs=pairs, loss_weight=1.0)(
+        prior
+    )
     torch.testing.assert_close(
         value, orthogonality(prior[names[0]], prior[names[1]])
     )

@@ -150,7 +150,9 @@ def test_without_init_cfg_random_weights_stay():
     network = make(seed=3)
     before = {k: v.clone() for k, v in network.state_dict().items()}
     network.init_weights()
-    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert all(
+        torch.equal(v, before[k]) for k, v in network.state_dict().items()
+    )
 
 
 def test_levels_are_finest_first():

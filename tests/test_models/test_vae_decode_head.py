@@ -10,15 +10,12 @@ from small_model import CHANNELS, HEAD, build_model, make_batch, make_labels
 from mmavs.functional.divergences import gaussian_kl, geometric_jsd
 from mmavs.structures import FrameLabels
 
-PLAIN = {
-    name: None
-    for name in (
-        'loss_orthogonality',
-        'loss_mutual_information',
-        'loss_matching',
-        'divergences',
-    )
-}
+PLAIN = dict(
+    loss_orthogonality=None,
+    loss_mutual_information=None,
+    loss_matching=None,
+    divergences=None,
+)
 
 
 def make_features(labelled=None, seed=0, **head):
@@ -167,9 +164,8 @@ def test_every_term_from_the_features():
         expected[key] = (
             0.01
             * divergence(
-                posterior.gaussians[name], prior.gaussians[name].select(
-                    torch.tensor(index)
-                )
+                posterior.gaussians[name],
+                prior.gaussians[name].select(torch.tensor(index)),
             ).mean()
         )
     samples = [
@@ -197,7 +193,9 @@ def test_forward_is_the_prior_path():
     head, features = make_features()
     head.eval()
     logits = head(features)
-    expected = head.prior_decoder(head.fuse(features.prior, features), (64, 64))
+    expected = head.prior_decoder(
+        head.fuse(features.prior, features), (64, 64)
+    )
     assert logits.shape == (6, 1, 64, 64)
     torch.testing.assert_close(logits, expected)
 
@@ -278,7 +276,9 @@ def test_watched_iou_by_hand():
     labels = torch.tensor([[[1, 1, 1, 1, 0, 0, 0, 0, 0, 255]]])
     signs = torch.tensor([1, 1, 1, -1, 1, -1, -1, -1, -1, 1])
     logits = 4.0 * signs.view(1, 1, 1, 10)
-    value = head._foreground_iou(logits, FrameLabels(labels, torch.tensor([0])))
+    value = head._foreground_iou(
+        logits, FrameLabels(labels, torch.tensor([0]))
+    )
     assert value.item() == pytest.approx(3 / 5)
 
 

@@ -56,6 +56,9 @@ def test_no_labelled_frame_is_an_error():
 
 
 def test_missing_mask_names_the_frame():
-    samples = [make_sample(EMPTY), SegDataSample(metainfo={'img_path': 'a/3.png'})]
+    samples = [
+        make_sample(EMPTY),
+        SegDataSample(metainfo={'img_path': 'a/3.png'}),
+    ]
     with pytest.raises(ValueError, match=r'gt_sem_seg.*a/3\.png'):
         FrameLabels.from_samples(samples)

@@ -9,7 +9,9 @@ from mmavs.structures import DiagonalGaussian
 
 def test_std_is_that_of_the_log_variance():
     """log_var is the logarithm of the variance: ln 4 means std 2."""
-    gaussian = DiagonalGaussian(torch.zeros(1, 2), torch.tensor([[4.0, 1.0]]).log())
+    gaussian = DiagonalGaussian(
+        torch.zeros(1, 2), torch.tensor([[4.0, 1.0]]).log()
+    )
     torch.testing.assert_close(gaussian.std, torch.tensor([[2.0, 1.0]]))
 
 
@@ -48,9 +50,7 @@ def test_sample_is_reparametrised():
     sample = DiagonalGaussian(mean, log_var).rsample()
     sample.sum().backward()
     torch.testing.assert_close(mean.grad, torch.ones(4, 3))
-    torch.testing.assert_close(
-        log_var.grad, 0.5 * (sample - mean).detach()
-    )
+    torch.testing.assert_close(log_var.grad, 0.5 * (sample - mean).detach())
 
 
 def test_select_keeps_rows():

@@ -57,7 +57,8 @@ def main() -> None:
     table = Table(title='scores against the mask of the matched sound')
     names = list(next(iter(scores.values())))
     for column in ('sound', *names):
-        table.add_column(column, justify='left' if column == 'sound' else 'right')
+        justify = 'left' if column == 'sound' else 'right'
+        table.add_column(column, justify=justify)
     for condition, values in scores.items():
         table.add_row(condition, *(f'{values[name]:.3f}' for name in names))
     Console().print(table)

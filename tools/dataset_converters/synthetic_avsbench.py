@@ -6,6 +6,7 @@ visible objects belong to the mask. Example::
 
     python tools/dataset_converters/synthetic_avsbench.py data/synthetic
 """
+
 import argparse
 import sys
 import time
@@ -29,43 +30,67 @@ from mmavs.datasets.synthetic import (
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Make a synthetic AVSBench-object (S4 and MS3).')
+        description='Make a synthetic AVSBench-object (S4 and MS3).'
+    )
     parser.add_argument('out', metavar='OUT', help='folder to write into')
     parser.add_argument(
-        '--subset', nargs='+', choices=('s4', 'ms3'), default=('s4', 'ms3'),
-        help='subsets to make (default: both)')
+        '--subset',
+        nargs='+',
+        choices=('s4', 'ms3'),
+        default=('s4', 'ms3'),
+        help='subsets to make (default: both)',
+    )
     parser.add_argument(
-        '--clips', nargs=3, type=int, metavar=('TRAIN', 'VAL', 'TEST'),
+        '--clips',
+        nargs=3,
+        type=int,
+        metavar=('TRAIN', 'VAL', 'TEST'),
         default=(160, 20, 20),
         help='clips per split; VAL and TEST must be 0 or even and at least '
-        '4 (default: 160 20 20)')
+        '4 (default: 160 20 20)',
+    )
     parser.add_argument(
-        '--ms3-clips', nargs=3, type=int, metavar=('TRAIN', 'VAL', 'TEST'),
-        help='the same for MS3 (default: as --clips)')
+        '--ms3-clips',
+        nargs=3,
+        type=int,
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help='the same for MS3 (default: as --clips)',
+    )
     parser.add_argument(
-        '--silent-share', type=float, default=0.05,
+        '--silent-share',
+        type=float,
+        default=0.05,
         help='MS3: share of the seconds in which nothing sounds '
-        '(default: 0.05)')
+        '(default: 0.05)',
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--workers', type=int, default=0,
-        help='threads; changes the speed, never the files (default: 0)')
+        '--workers',
+        type=int,
+        default=0,
+        help='threads; changes the speed, never the files (default: 0)',
+    )
     parser.add_argument(
-        '--overwrite', action='store_true',
+        '--overwrite',
+        action='store_true',
         help='start anew where a synthetic set is already; nothing else is '
-        'ever removed')
+        'ever removed',
+    )
     return parser.parse_args()
 
 
 @contextmanager
 def progress_bar(label):
     """Show a bar on standard error; yields the callback that moves it."""
-    columns = (TextColumn('{task.description}'), BarColumn(),
-               MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(
-            task, completed=done, total=total)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def main():
@@ -77,21 +102,32 @@ def main():
         if subset == 'ms3' and args.ms3_clips is not None:
             counts = args.ms3_clips
         num_clips[subset] = dict(
-            zip(('train', 'val', 'test'), counts, strict=True))
+            zip(('train', 'val', 'test'), counts, strict=True)
+        )
 
     start = time.perf_counter()
     done = []
     try:
         # what is wrong with any subset is said before the first is written
         for subset in subsets:
-            plan_clips(subset, check_num_clips(num_clips[subset]), args.seed,
-                       args.silent_share)
+            plan_clips(
+                subset,
+                check_num_clips(num_clips[subset]),
+                args.seed,
+                args.silent_share,
+            )
         for subset in subsets:
             with progress_bar(subset) as progress:
                 root, is_new = write_synthetic_avsbench(
-                    args.out, subset, num_clips[subset], seed=args.seed,
-                    silent_share=args.silent_share, num_workers=args.workers,
-                    overwrite=args.overwrite, progress=progress)
+                    args.out,
+                    subset,
+                    num_clips[subset],
+                    seed=args.seed,
+                    silent_share=args.silent_share,
+                    num_workers=args.workers,
+                    overwrite=args.overwrite,
+                    progress=progress,
+                )
             count = sum(num_clips[subset].values())
             state = 'written to' if is_new else 'complete already, reused:'
             done.append(f'{subset}: {count} clips {state} {root}')

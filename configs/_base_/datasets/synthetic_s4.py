@@ -1,10 +1,10 @@
 # Synthetic clips in the layout of AVSBench Single-source: 224 x 224 files that
-# the model sees at 112 x 112, with audio pairs for the sound conditions.
+# the model sees at 96 x 96, with audio pairs for the sound conditions.
 dataset_type = 'AVSBenchS4Dataset'
 data_root = 'data/synthetic/Single-source'
 num_frames = 5
 pairs_file = 'sound_pairs.json'  # relative to data_root
-input_size = (112, 112)
+input_size = (96, 96)
 
 train_pipeline = [
     dict(

@@ -7,9 +7,7 @@ model = dict(
         depth=50,
         style='pytorch',
         norm_cfg=dict(type='BN', requires_grad=True),
-        init_cfg=dict(
-            type='Pretrained', checkpoint='torchvision://resnet50'
-        ),
+        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
     ),
     neck=dict(in_channels=(256, 512, 1024, 2048)),
 )

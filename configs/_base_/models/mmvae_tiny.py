@@ -7,6 +7,7 @@ model = dict(
         _delete_=True,
         type='ResNet',
         depth=18,
+        stem_channels=24,
         base_channels=24,
         norm_cfg=dict(type='BN', requires_grad=True),
     ),

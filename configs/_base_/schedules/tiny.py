@@ -4,12 +4,12 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=5.0),
 )
-max_iters = 1000
+max_iters = 500
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=50, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.1, begin=0, end=30, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
-        begin=50,
+        begin=30,
         end=max_iters,
         eta_min=1e-5,
         by_epoch=False,

@@ -1,4 +1,5 @@
 """Cluttered backgrounds: dull shapes, noise texture, a lighting gradient."""
+
 import colorsys
 
 import cv2
@@ -8,23 +9,23 @@ __all__ = ['PAN_MARGIN', 'draw_background', 'draw_lighting']
 
 PAN_MARGIN = 8
 _NUM_CLUTTER = (10, 17)
-_HUE_DISTANCE_DEG = 32.
+_HUE_DISTANCE_DEG = 32.0
 
 
 def _draw_hue(rng, forbidden_deg):
     """A hue at a distance from those of the objects."""
     forbidden = np.asarray(forbidden_deg, float)
     while True:
-        hue_deg = rng.uniform(0., 360.)
-        gap = np.abs((hue_deg - forbidden + 180.) % 360. - 180.)
+        hue_deg = rng.uniform(0.0, 360.0)
+        gap = np.abs((hue_deg - forbidden + 180.0) % 360.0 - 180.0)
         if gap.min() >= _HUE_DISTANCE_DEG:
             return hue_deg
 
 
 def _dull(rng, hue_deg, saturation):
     value = rng.uniform(0.25, 0.75)
-    rgb = colorsys.hsv_to_rgb(hue_deg / 360., saturation, value)
-    return tuple(255. * channel for channel in rgb)
+    rgb = colorsys.hsv_to_rgb(hue_deg / 360.0, saturation, value)
+    return tuple(255.0 * channel for channel in rgb)
 
 
 def _outline(rng, radius):
@@ -37,14 +38,15 @@ def _outline(rng, radius):
     elif kind == 1:  # an irregular polygon
         corners = rng.integers(3, 8)
         turns = np.sort(rng.uniform(0, 2 * np.pi, corners))
-        reach = rng.uniform(0.6, 1., corners)
+        reach = rng.uniform(0.6, 1.0, corners)
     else:  # a bar
         half = rng.uniform(0.25, 0.7)
         turns = np.array([half, np.pi - half, np.pi + half, -half])
         turns = turns + rng.uniform(0, np.pi)
         reach = np.ones(4)
     return radius * np.stack(
-        [reach * np.cos(turns), reach * np.sin(turns)], -1)
+        [reach * np.cos(turns), reach * np.sin(turns)], -1
+    )
 
 
 def draw_background(size, forbidden_hues_deg, rng):
@@ -65,15 +67,16 @@ def draw_background(size, forbidden_hues_deg, rng):
         hue_deg = _draw_hue(rng, forbidden_hues_deg)
         colour = _dull(rng, hue_deg, rng.uniform(0.08, 0.32))
         # the sizes of the objects, so that size does not give these away
-        points = _outline(rng, rng.uniform(22., 48.)) + rng.uniform(
-            0., size, 2)
+        points = _outline(rng, rng.uniform(22.0, 48.0)) + rng.uniform(
+            0.0, size, 2
+        )
         points = np.rint(points * 16).astype(np.int32)
         cv2.fillPoly(canvas, [points], colour, cv2.LINE_AA, 4)
         if rng.uniform() < 0.5:
             rim = tuple(0.6 * channel for channel in colour)
             cv2.polylines(canvas, [points], True, rim, 2, cv2.LINE_AA, 4)
     texture = np.zeros((size, size), np.float32)
-    for cells, strength in ((10, 16.), (36, 9.), (size // 2, 7.)):
+    for cells, strength in ((10, 16.0), (36, 9.0), (size // 2, 7.0)):
         noise = rng.standard_normal((cells, cells), dtype=np.float32)
         noise = cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR)
         texture += strength * noise
@@ -93,7 +96,8 @@ def draw_lighting(size, rng):
     """
     direction = rng.uniform(0, 2 * np.pi)
     strength = rng.uniform(0.08, 0.25)
-    axis = np.linspace(-1., 1., size, dtype=np.float32) * strength
-    ramp = (np.cos(direction) * axis[None, :] +
-            np.sin(direction) * axis[:, None]) / np.float32(2**0.5)
-    return cv2.merge([(1. + ramp).astype(np.float32)] * 3)
+    axis = np.linspace(-1.0, 1.0, size, dtype=np.float32) * strength
+    ramp = (
+        np.cos(direction) * axis[None, :] + np.sin(direction) * axis[:, None]
+    ) / np.float32(2**0.5)
+    return cv2.merge([(1.0 + ramp).astype(np.float32)] * 3)

@@ -4,6 +4,7 @@ A set is under way while it has ``generator.partial.json`` and done once that
 has become ``generator.json``, in one step and last of all. Both hold the
 options, and only a folder with one of them is ever emptied.
 """
+
 import json
 import os
 import shutil
@@ -30,7 +31,8 @@ def _read_marker(path):
     except (OSError, ValueError):
         return None
     is_ours = isinstance(content, dict) and (
-        content.get('generator') == GENERATOR)
+        content.get('generator') == GENERATOR
+    )
     return content if is_ours else None
 
 
@@ -51,21 +53,28 @@ def is_reusable(root, paths, options):
     if not root.exists() or not any(root.iterdir()):
         return False
     if (root / UNDER_WAY).is_file():
-        raise FileExistsError(f'{root} holds an unfinished set (it has a '
-                              f'{UNDER_WAY}): overwrite it')
+        raise FileExistsError(
+            f'{root} holds an unfinished set (it has a '
+            f'{UNDER_WAY}): overwrite it'
+        )
     existing = _read_marker(root / DONE)
     if existing is None:
-        raise FileExistsError(f'{root} is not empty and was not made by this '
-                              f'generator (it has no {DONE} of its own): '
-                              'choose another folder')
+        raise FileExistsError(
+            f'{root} is not empty and was not made by this '
+            f'generator (it has no {DONE} of its own): '
+            'choose another folder'
+        )
     if existing != options:
         raise FileExistsError(
             f'{root / DONE} says {existing}, asked for is {options}: '
-            'choose another folder or overwrite it')
+            'choose another folder or overwrite it'
+        )
     missing = _missing_file(root, paths)
     if missing is not None:
-        raise FileExistsError(f'{root} is no longer complete, {missing} is '
-                              'missing or empty: overwrite it')
+        raise FileExistsError(
+            f'{root} is no longer complete, {missing} is '
+            'missing or empty: overwrite it'
+        )
     return True
 
 
@@ -88,7 +97,8 @@ def remove_set(root):
         raise FileExistsError(
             f'{root} is not empty and was not made by this generator (it has '
             f'neither a {DONE} of its own nor a {UNDER_WAY}): it will not '
-            'be overwritten')
+            'be overwritten'
+        )
     for path in root.iterdir():
         if path == under_way:
             continue

@@ -2,6 +2,7 @@
 
 Everything in which the two subsets differ on disk is in this table.
 """
+
 from dataclasses import dataclass
 
 __all__ = ['FRAME_SIZE', 'LAYOUTS', 'NUM_FRAMES', 'SPLITS', 'SubsetLayout']
@@ -48,7 +49,8 @@ LAYOUTS = dict(
         frame=f's4_data/visual_frames/{_S4_CLIP}/{{video_id}}_{{k}}.png',
         mask=f's4_data/gt_masks/{_S4_CLIP}/{{video_id}}_{{k}}.png',
         wav=f's4_data/audio_wav/{_S4_CLIP}.wav',
-        labelled=dict(train=(1, ), val=_ALL_FRAMES, test=_ALL_FRAMES)),
+        labelled=dict(train=(1,), val=_ALL_FRAMES, test=_ALL_FRAMES),
+    ),
     ms3=SubsetLayout(
         root='Multi-sources',
         csv_name='ms3_meta_data.csv',
@@ -57,5 +59,7 @@ LAYOUTS = dict(
         frame='ms3_data/visual_frames/{video_id}/{video_id}.mp4_{k}.png',
         mask='ms3_data/gt_masks/{split}/{video_id}/{video_id}_{k}.png',
         wav='ms3_data/audio_wav/{split}/{video_id}.wav',
-        labelled=dict(train=_ALL_FRAMES, val=_ALL_FRAMES, test=_ALL_FRAMES)))
+        labelled=dict(train=_ALL_FRAMES, val=_ALL_FRAMES, test=_ALL_FRAMES),
+    ),
+)
 """dict[str, SubsetLayout]: ``s4`` and ``ms3``."""

@@ -4,6 +4,7 @@ A plan is everything about a clip that is decided before a pixel is drawn.
 Every decision takes its randomness from (seed, subset, split, index), so a
 clip does not depend on how many others there are.
 """
+
 import itertools
 import string
 from dataclasses import dataclass
@@ -59,8 +60,10 @@ class ClipPlan:
     def sounding_species(self):
         """list[list[str]]: for every second the names of what sounds."""
         by_second = zip(*self.sounding, strict=True)
-        return [list(itertools.compress(self.species, active))
-                for active in by_second]
+        return [
+            list(itertools.compress(self.species, active))
+            for active in by_second
+        ]
 
 
 def clip_rng(seed, subset, split, index, stream):
@@ -77,8 +80,12 @@ def clip_rng(seed, subset, split, index, stream):
     Returns:
         np.random.Generator: independent of every other one.
     """
-    key = (list(LAYOUTS).index(subset), SPLITS.index(split), index,
-           _STREAMS.index(stream))
+    key = (
+        list(LAYOUTS).index(subset),
+        SPLITS.index(split),
+        index,
+        _STREAMS.index(stream),
+    )
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -99,18 +106,22 @@ def check_num_clips(num_clips):
     """
     unknown = sorted(set(num_clips) - set(SPLITS))
     if unknown:
-        raise ValueError(f'num_clips may have the keys {SPLITS}, '
-                         f'got {unknown}')
+        raise ValueError(
+            f'num_clips may have the keys {SPLITS}, got {unknown}'
+        )
     counts = {split: num_clips.get(split, 0) for split in SPLITS}
     for split, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ValueError(f'the number of {split} clips must be an '
-                             f'integer >= 0, got {count!r}')
+            raise ValueError(
+                f'the number of {split} clips must be an '
+                f'integer >= 0, got {count!r}'
+            )
         if split != 'train' and (count % 2 or count == 2):
             raise ValueError(
                 f'the number of {split} clips must be 0 or an even number '
                 f'>= 4 (clips come in pairs, and each pair needs another '
-                f'one with other species), got {count}')
+                f'one with other species), got {count}'
+            )
     if not any(counts.values()):
         raise ValueError(f'num_clips asks for no clip at all: {counts}')
     return counts
@@ -141,8 +152,8 @@ def _draw_split(num_objects, rng):
         sizes = ((1, 1), (1, 2), (2, 1))[rng.integers(3)]
     order = rng.permutation(num_objects)
     states = np.zeros((2, num_objects), bool)
-    states[0, order[:sizes[0]]] = True
-    states[1, order[sizes[0]:sum(sizes)]] = True
+    states[0, order[: sizes[0]]] = True
+    states[1, order[sizes[0] : sum(sizes)]] = True
     return states
 
 
@@ -159,8 +170,9 @@ def _draw_multiple(num_objects, rng, silent_share):
         states = [_draw_split(num_objects, rng)]
         for _ in range(1, NUM_FRAMES):
             stay = rng.uniform() < 0.5
-            states.append(states[-1] if stay else _draw_split(
-                num_objects, rng))
+            states.append(
+                states[-1] if stay else _draw_split(num_objects, rng)
+            )
         sounding = np.stack(states, -1) & ~silent  # (2, objects, seconds)
         if _changes(sounding[0]) and _changes(sounding[1]):
             return list(sounding)
@@ -173,8 +185,9 @@ def _draw_name(seed, subset, split, index):
     all digits, with a leading zero, as no number must be made of it.
     """
     rng = clip_rng(seed, subset, split, index, 'name')
-    name = ''.join(_ID_ALPHABET[i]
-                   for i in rng.integers(len(_ID_ALPHABET), size=11))
+    name = ''.join(
+        _ID_ALPHABET[i] for i in rng.integers(len(_ID_ALPHABET), size=11)
+    )
     start_s = int(rng.integers(0, 60)) * 5
     trap = index % 8
     if trap < 2:
@@ -208,11 +221,14 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
         ValueError: if an argument is out of its range.
     """
     if subset not in LAYOUTS:
-        raise ValueError(f'subset must be one of {tuple(LAYOUTS)}, '
-                         f'got {subset!r}')
-    if not 0. <= silent_share <= MAX_SILENT_SHARE:
-        raise ValueError('silent_share must be within '
-                         f'[0, {MAX_SILENT_SHARE}], got {silent_share}')
+        raise ValueError(
+            f'subset must be one of {tuple(LAYOUTS)}, got {subset!r}'
+        )
+    if not 0.0 <= silent_share <= MAX_SILENT_SHARE:
+        raise ValueError(
+            'silent_share must be within '
+            f'[0, {MAX_SILENT_SHARE}], got {silent_share}'
+        )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f'seed must be an integer >= 0, got {seed!r}')
 
@@ -223,8 +239,9 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
         for scene_index in range(count // per_scene):
             forbidden = () if split == 'train' else species
             key = (seed, subset, split, scene_index)
-            species = _draw_species(subset, clip_rng(*key, 'species'),
-                                    forbidden)
+            species = _draw_species(
+                subset, clip_rng(*key, 'species'), forbidden
+            )
             rng = clip_rng(*key, 'sounding')
             if subset == 's4':
                 members = _draw_single(len(species), rng)
@@ -233,8 +250,17 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
             for member in range(per_scene):
                 index = scene_index * per_scene + member
                 video_id, start_s = _draw_name(seed, subset, split, index)
-                plans.append(ClipPlan(
-                    subset, split, index, scene_index, seed, video_id,
-                    start_s, species,
-                    tuple(map(tuple, members[member].tolist()))))
+                plans.append(
+                    ClipPlan(
+                        subset,
+                        split,
+                        index,
+                        scene_index,
+                        seed,
+                        video_id,
+                        start_s,
+                        species,
+                        tuple(map(tuple, members[member].tolist())),
+                    )
+                )
     return plans

@@ -1,4 +1,5 @@
 """From a plan to frames, masks and waveform."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,9 @@ class RenderedClip:
 
 
 def _rng(plan, stream):
-    return clip_rng(plan.seed, plan.subset, plan.split, plan.scene_index,
-                    stream)
+    return clip_rng(
+        plan.seed, plan.subset, plan.split, plan.scene_index, stream
+    )
 
 
 def render_scene(plan):
@@ -65,9 +67,16 @@ def render_clip(plan, scene=None):
     voices = [draw_voice(rng) for _ in plan.species]
     heard = [i for i, active in enumerate(plan.sounding) if any(active)]
     waveform = mix(
-        [render_voice(SPECIES[plan.species[i]].timbre, voices[i], NUM_SAMPLES)
-         for i in heard],
-        [gate(plan.sounding[i]) for i in heard], noise_seed)
+        [
+            render_voice(
+                SPECIES[plan.species[i]].timbre, voices[i], NUM_SAMPLES
+            )
+            for i in heard
+        ],
+        [gate(plan.sounding[i]) for i in heard],
+        noise_seed,
+    )
     masks = visible_masks(scene.owner, np.array(plan.sounding))
-    return RenderedClip(scene.frames, masks, waveform, scene.centres,
-                        scene.radii)
+    return RenderedClip(
+        scene.frames, masks, waveform, scene.centres, scene.radii
+    )

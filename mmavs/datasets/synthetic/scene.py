@@ -2,6 +2,7 @@
 
 A scene is drawn without knowing which of its objects sound.
 """
+
 from dataclasses import dataclass
 
 import cv2
@@ -49,17 +50,23 @@ def _warp(sprite, centre, radius, angle_deg, window):
     """
     x0, y0, x1, y1 = window
     scale, angle = SPRITE_RADIUS / radius, np.deg2rad(angle_deg)
-    rotation = scale * np.array([[np.cos(angle), np.sin(angle)],
-                                 [-np.sin(angle), np.cos(angle)]])
+    rotation = scale * np.array(
+        [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    )
     origin = np.array([x0, y0]) + 0.5 - centre
     matrix = np.column_stack(
-        [rotation, rotation @ origin + SPRITE_SIZE / 2 - 0.5])
-    return cv2.warpAffine(sprite, matrix, (x1 - x0, y1 - y0),
-                          flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        [rotation, rotation @ origin + SPRITE_SIZE / 2 - 0.5]
+    )
+    return cv2.warpAffine(
+        sprite,
+        matrix,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
 
 
 def _to_uint8(image):
-    return (np.clip(image, 0., 255.) + 0.5).astype(np.uint8)
+    return (np.clip(image, 0.0, 255.0) + 0.5).astype(np.uint8)
 
 
 def draw_scene(species_names, rng):
@@ -76,8 +83,9 @@ def draw_scene(species_names, rng):
     paths = draw_paths(len(species), rng)
     sprites = [draw_sprite(one, rng) for one in species]
     canvas_size = FRAME_SIZE + 2 * PAN_MARGIN
-    canvas = draw_background(canvas_size, [one.hue_deg for one in species],
-                             rng)
+    canvas = draw_background(
+        canvas_size, [one.hue_deg for one in species], rng
+    )
     lighting = draw_lighting(canvas_size, rng)
     canvas = _to_uint8(canvas * lighting)
     start, end = rng.integers(0, 2 * PAN_MARGIN + 1, (2, 2))
@@ -86,20 +94,23 @@ def draw_scene(species_names, rng):
     owner = np.zeros(frames.shape[:3], np.uint8)
     for k in range(NUM_FRAMES):
         pan = start + (end - start) * k // (NUM_FRAMES - 1)
-        view = (slice(pan[1], pan[1] + FRAME_SIZE),
-                slice(pan[0], pan[0] + FRAME_SIZE))
+        view = (
+            slice(pan[1], pan[1] + FRAME_SIZE),
+            slice(pan[0], pan[0] + FRAME_SIZE),
+        )
         frames[k] = canvas[view]
         light = lighting[view]
         for i, sprite in enumerate(sprites):
             centre, radius = paths['centres'][i, k], paths['radii'][i, k]
             window = _window(centre, radius)
             x0, y0, x1, y1 = window
-            patch = _warp(sprite, centre, radius, paths['angles_deg'][i, k],
-                          window)
+            patch = _warp(
+                sprite, centre, radius, paths['angles_deg'][i, k], window
+            )
             alpha = patch[..., 3]
             mixed = patch[..., :3] * light[y0:y1, x0:x1]
             below = frames[k, y0:y1, x0:x1]
-            mixed += below * cv2.merge([1. - alpha] * 3)
+            mixed += below * cv2.merge([1.0 - alpha] * 3)
             below[:] = _to_uint8(mixed)
             owner[k, y0:y1, x0:x1][alpha > 0.5] = i + 1
     return Scene(frames, owner, paths['centres'], paths['radii'])
@@ -116,6 +127,10 @@ def visible_masks(owner, sounding):
         np.ndarray: uint8 (T, H, W), 255 where a sounding object is seen.
     """
     values = np.zeros((len(owner), 256), np.uint8)
-    values[:, 1:len(sounding) + 1] = 255 * sounding.T
-    return np.stack([cv2.LUT(frame, value)
-                     for frame, value in zip(owner, values, strict=True)])
+    values[:, 1 : len(sounding) + 1] = 255 * sounding.T
+    return np.stack(
+        [
+            cv2.LUT(frame, value)
+            for frame, value in zip(owner, values, strict=True)
+        ]
+    )

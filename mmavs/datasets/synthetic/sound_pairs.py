@@ -1,4 +1,5 @@
 """Which audio to put under a clip to see whether a model listens."""
+
 from .layout import SPLITS
 from .plan import clip_rng
 
@@ -24,17 +25,20 @@ def find_sound_pairs(plans):
         members = [plan for plan in plans if plan.split == split]
         strangers = {}
         for species in {frozenset(plan.species) for plan in members}:
-            strangers[species] = [other for other in members
-                                  if species.isdisjoint(other.species)]
+            strangers[species] = [
+                other for other in members if species.isdisjoint(other.species)
+            ]
         for i, plan in enumerate(members):
             others = strangers[frozenset(plan.species)]
             if not others:
                 raise ValueError(
                     f'no {split} clip without any of the species '
                     f'{plan.species} of {plan.video_id}: the split is too '
-                    f'small, it has {len(members)} clips')
+                    f'small, it has {len(members)} clips'
+                )
             rng = clip_rng(plan.seed, plan.subset, split, plan.index, 'swap')
             pairs[plan.video_id] = dict(
                 twin=members[i ^ 1].video_id,
-                swapped=others[rng.integers(len(others))].video_id)
+                swapped=others[rng.integers(len(others))].video_id,
+            )
     return pairs

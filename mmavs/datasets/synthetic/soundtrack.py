@@ -5,6 +5,7 @@ not [k, k + 1) s: the patch is what a model is given for frame k + 1, so sound
 and mask of a frame agree exactly. What is left after 4.8 s continues the last
 second.
 """
+
 import numpy as np
 
 from .timbres import SAMPLE_RATE_HZ
@@ -14,7 +15,7 @@ __all__ = ['NUM_SAMPLES', 'PATCH_SAMPLES', 'gate', 'mix']
 NUM_SAMPLES = 5 * SAMPLE_RATE_HZ
 PATCH_SAMPLES = 96 * SAMPLE_RATE_HZ // 100
 FADE_SAMPLES = 5 * SAMPLE_RATE_HZ // 1000
-NOISE_FLOOR_DBFS = -62.
+NOISE_FLOOR_DBFS = -62.0
 PEAK = 0.95
 
 
@@ -33,14 +34,15 @@ def gate(active, num_samples=NUM_SAMPLES):
     envelope = np.full(num_samples, float(active[-1]), np.float32)
     for second, is_on in enumerate(active[:-1]):
         start = second * PATCH_SAMPLES
-        envelope[start:start + PATCH_SAMPLES] = is_on
+        envelope[start : start + PATCH_SAMPLES] = is_on
     ramp = (np.arange(FADE_SAMPLES, dtype=np.float32) + 0.5) / FADE_SAMPLES
     for second in range(1, len(active)):
         before, after = active[second - 1], active[second]
         if before != after:
             start = second * PATCH_SAMPLES - FADE_SAMPLES // 2
-            envelope[start:start + FADE_SAMPLES] = (
-                ramp if after else 1. - ramp)
+            envelope[start : start + FADE_SAMPLES] = (
+                ramp if after else 1.0 - ramp
+            )
     return envelope
 
 
@@ -58,10 +60,10 @@ def mix(voices, gates, noise_seed):
     """
     rng = np.random.default_rng(noise_seed)
     mixture = rng.standard_normal(NUM_SAMPLES, dtype=np.float32)
-    mixture *= np.float32(10.**(NOISE_FLOOR_DBFS / 20.))
+    mixture *= np.float32(10.0 ** (NOISE_FLOOR_DBFS / 20.0))
     for voice, envelope in zip(voices, gates, strict=True):
         mixture += voice * envelope
     peak = float(np.abs(mixture).max())
     if peak > PEAK:
         mixture *= np.float32(PEAK / peak)
-    return np.rint(mixture * 32767.).astype(np.int16)
+    return np.rint(mixture * 32767.0).astype(np.int16)

@@ -1,4 +1,5 @@
 """The eight species: what an object looks like and how it sounds."""
+
 from dataclasses import dataclass
 
 __all__ = ['SPECIES', 'Species']
@@ -28,14 +29,14 @@ class Species:
 
 
 _ALL = (
-    Species('organ_disc', 'disc', 'rings', 0., 'organ'),
-    Species('siren_triangle', 'triangle', 'stripes', 35., 'siren'),
-    Species('whistle_star', 'star', 'shading', 62., 'whistle'),
-    Species('click_cross', 'cross', 'dots', 120., 'click'),
-    Species('hiss_crescent', 'crescent', 'speckle', 178., 'hiss'),
-    Species('rumble_square', 'square', 'checker', 218., 'rumble'),
-    Species('buzz_trefoil', 'trefoil', 'zigzag', 268., 'buzz'),
-    Species('bell_ring', 'ring', 'spokes', 318., 'bell'),
+    Species('organ_disc', 'disc', 'rings', 0.0, 'organ'),
+    Species('siren_triangle', 'triangle', 'stripes', 35.0, 'siren'),
+    Species('whistle_star', 'star', 'shading', 62.0, 'whistle'),
+    Species('click_cross', 'cross', 'dots', 120.0, 'click'),
+    Species('hiss_crescent', 'crescent', 'speckle', 178.0, 'hiss'),
+    Species('rumble_square', 'square', 'checker', 218.0, 'rumble'),
+    Species('buzz_trefoil', 'trefoil', 'zigzag', 268.0, 'buzz'),
+    Species('bell_ring', 'ring', 'spokes', 318.0, 'bell'),
 )
 
 SPECIES = {species.name: species for species in _ALL}

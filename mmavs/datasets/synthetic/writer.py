@@ -1,4 +1,5 @@
 """Write a synthetic set in the layout of AVSBench-object."""
+
 import csv
 import io
 import itertools
@@ -25,8 +26,11 @@ GENERATOR_VERSION = 1
 _PAIRS, _CLIPS = 'sound_pairs.json', 'clips.json'
 # fast rather than small
 _MASK_FLAGS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-_FRAME_FLAGS = [*_MASK_FLAGS, cv2.IMWRITE_PNG_STRATEGY,
-                cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY]
+_FRAME_FLAGS = [
+    *_MASK_FLAGS,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
+]
 if hasattr(cv2, 'IMWRITE_PNG_FILTER'):  # not in older releases of OpenCV
     _FRAME_FLAGS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 
@@ -43,14 +47,20 @@ def clip_files(plan):
         root of the subset, with forward slashes.
     """
     layout = LAYOUTS[plan.subset]
-    names = dict(split=plan.split, category=plan.category,
-                 video_id=plan.video_id)
+    names = dict(
+        split=plan.split, category=plan.category, video_id=plan.video_id
+    )
     return dict(
-        frames={k: layout.frame.format(k=k, **names)
-                for k in range(1, NUM_FRAMES + 1)},
-        masks={k: layout.mask.format(k=k, **names)
-               for k in layout.labelled[plan.split]},
-        wav=layout.wav.format(**names))
+        frames={
+            k: layout.frame.format(k=k, **names)
+            for k in range(1, NUM_FRAMES + 1)
+        },
+        masks={
+            k: layout.mask.format(k=k, **names)
+            for k in layout.labelled[plan.split]
+        },
+        wav=layout.wav.format(**names),
+    )
 
 
 def _png(image, flags):
@@ -74,8 +84,10 @@ def _write(path, content):
 
 def _json(content):
     """Text with one line for each entry of a dict."""
-    lines = (f'{json.dumps(key)}: {json.dumps(value)}'
-             for key, value in content.items())
+    lines = (
+        f'{json.dumps(key)}: {json.dumps(value)}'
+        for key, value in content.items()
+    )
     return ('{\n' + ',\n'.join(lines) + '\n}\n').encode()
 
 
@@ -90,8 +102,10 @@ def _write_scene(root, plans):
         dict[str, dict]: video id -> its entry in ``clips.json``.
     """
     scene = render_scene(plans[0])
-    frames = [_png(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), _FRAME_FLAGS)
-              for frame in scene.frames]
+    frames = [
+        _png(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), _FRAME_FLAGS)
+        for frame in scene.frames
+    ]
     entries = {}
     for plan in plans:
         clip, files = render_clip(plan, scene), clip_files(plan)
@@ -102,11 +116,17 @@ def _write_scene(root, plans):
         _write(root / files['wav'], _wav(clip.waveform))
         entries[plan.video_id] = dict(
             split=plan.split,
-            objects=[dict(species=name, centres=centres, radii=radii)
-                     for name, centres, radii in zip(
-                         plan.species, clip.centres.round(2).tolist(),
-                         clip.radii.round(2).tolist(), strict=True)],
-            sounding=plan.sounding_species())
+            objects=[
+                dict(species=name, centres=centres, radii=radii)
+                for name, centres, radii in zip(
+                    plan.species,
+                    clip.centres.round(2).tolist(),
+                    clip.radii.round(2).tolist(),
+                    strict=True,
+                )
+            ],
+            sounding=plan.sounding_species(),
+        )
     return entries
 
 
@@ -116,9 +136,13 @@ def _write_csv(path, plans):
         writer = csv.writer(stream, lineterminator='\n')
         writer.writerow(columns)
         for plan in plans:
-            row = dict(name=plan.video_id, video_id=plan.video_id,
-                       start=plan.start_s, category=plan.category,
-                       split=plan.split)
+            row = dict(
+                name=plan.video_id,
+                video_id=plan.video_id,
+                start=plan.start_s,
+                category=plan.category,
+                split=plan.split,
+            )
             writer.writerow([row[column] for column in columns])
 
 
@@ -131,9 +155,16 @@ def _all_files(plans):
         yield files['wav']
 
 
-def write_synthetic_avsbench(root, subset, num_clips, seed=0,
-                             silent_share=0.05, num_workers=0,
-                             overwrite=False, progress=None):
+def write_synthetic_avsbench(
+    root,
+    subset,
+    num_clips,
+    seed=0,
+    silent_share=0.05,
+    num_workers=0,
+    overwrite=False,
+    progress=None,
+):
     """Write a synthetic S4 or MS3 in the layout of AVSBench-object.
 
     Beside the layout there are ``sound_pairs.json`` (see
@@ -170,24 +201,33 @@ def write_synthetic_avsbench(root, subset, num_clips, seed=0,
         raise ValueError(f'num_workers must be >= 0, got {num_workers}')
     plans = plan_clips(subset, num_clips, seed, silent_share)
     root = Path(root) / LAYOUTS[subset].root
-    options = dict(generator=GENERATOR, version=GENERATOR_VERSION,
-                   subset=subset, seed=seed,
-                   num_clips=check_num_clips(num_clips),
-                   # it means nothing in S4, where every second sounds
-                   silent_share=silent_share if subset == 'ms3' else None)
+    options = dict(
+        generator=GENERATOR,
+        version=GENERATOR_VERSION,
+        subset=subset,
+        seed=seed,
+        num_clips=check_num_clips(num_clips),
+        # it means nothing in S4, where every second sounds
+        silent_share=silent_share if subset == 'ms3' else None,
+    )
     if overwrite:
         remove_set(root)
     elif is_reusable(root, _all_files(plans), options):
         return root, False
 
     _write(root / UNDER_WAY, _json(options))
-    scenes = [list(group) for _, group in itertools.groupby(
-        plans, key=lambda plan: (plan.split, plan.scene_index))]
+    scenes = [
+        list(group)
+        for _, group in itertools.groupby(
+            plans, key=lambda plan: (plan.split, plan.scene_index)
+        )
+    ]
     entries = {}
     pool = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
     try:
         results = (pool.map if pool else map)(
-            lambda group: _write_scene(root, group), scenes)
+            lambda group: _write_scene(root, group), scenes
+        )
         for result in results:
             entries.update(result)
             if progress is not None:

@@ -45,7 +45,7 @@ class MixAudio(BaseTransform):
         )
         results['waveform'] = sum(
             np.float32(gain) * source['waveform'][:length]
-            for gain, source in zip(gains, sources)
+            for gain, source in zip(gains, sources, strict=True)
         )
         results['categories'] = sorted({s['category'] for s in sources})
         return results

@@ -12,10 +12,21 @@ from mmseg.structures import SegDataSample
 class AVSVisualizationHook(SegVisualizationHook):
     """Draws every clip of each ``interval``-th batch as one sheet.
 
-    Arguments are those of ``SegVisualizationHook``; as there, nothing is
-    drawn until ``draw=True``, which mmseg's ``tools/test.py --show-dir DIR``
-    sets. The visualizer must be an ``AVSLocalVisualizer``.
+    As in ``SegVisualizationHook``, nothing is drawn until ``draw=True``, which
+    mmseg's ``tools/test.py --show-dir DIR`` sets. The visualizer must be an
+    ``AVSLocalVisualizer``.
+
+    Args:
+        draw: draw at all.
+        interval: draw every ``interval``-th batch. 1, every clip, by default:
+            upstream's 50 would draw nothing in a test of 49 batches.
+        **kwargs: further arguments of ``SegVisualizationHook``.
     """
+
+    def __init__(
+        self, draw: bool = False, interval: int = 1, **kwargs
+    ) -> None:
+        super().__init__(draw=draw, interval=interval, **kwargs)
 
     def _after_iter(
         self,

@@ -1,4 +1,5 @@
 """Metrics that MMEngine's evaluator runs."""
+
 from mmavs.evaluation.metrics.audio_tag_metric import AudioTagMetric
 from mmavs.evaluation.metrics.avs_metric import AVSMetric
 

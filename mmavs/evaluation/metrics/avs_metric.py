@@ -1,8 +1,10 @@
 """mIoU and F-measure of binary audio-visual segmentation."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import mmcv
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
@@ -78,6 +80,11 @@ class AVSMetric(BaseMetric):
         beta_squared (float): Weight of the F-measure. Defaults to 0.3.
         ignore_index (int): Label of pixels without a label. Defaults to
             255.
+        output_dir (str, optional): Where to write the predicted masks, one
+            PNG of 0 and 255 per frame, ``VIDEO_ID/NAME_OF_THE_FRAME.png``;
+            what ``tools/test.py --out`` sets. Defaults to None.
+        keep_results (bool): Accepted for ``tools/test.py --out``: the masks
+            in ``output_dir`` are always kept.
         **kwargs: ``collect_device``, ``prefix`` and ``collect_dir`` of
             :class:`mmengine.evaluator.BaseMetric`.
 
@@ -93,6 +100,8 @@ class AVSMetric(BaseMetric):
         threshold: float = 0.5,
         beta_squared: float = 0.3,
         ignore_index: int = 255,
+        output_dir: str | None = None,
+        keep_results: bool = False,
         **kwargs: Any,
     ) -> None:
         if protocol not in SCORES:
@@ -116,6 +125,7 @@ class AVSMetric(BaseMetric):
         self.threshold = threshold
         self.beta_squared = beta_squared
         self.ignore_index = ignore_index
+        self.output_dir = output_dir
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Measure the clips of one batch.
@@ -126,6 +136,17 @@ class AVSMetric(BaseMetric):
         """
         for clip in group_clips(data_samples):
             self.results.append(self._score(clip))
+            if self.output_dir is not None:
+                self._write_masks(clip, Path(self.output_dir))
+
+    def _write_masks(self, clip: Sequence[dict], output_dir: Path) -> None:
+        folder = output_dir / clip[0]['video_id']
+        folder.mkdir(parents=True, exist_ok=True)
+        for frame in clip:
+            mask = frame['seg_logits']['data'][0] > self.threshold
+            name = Path(frame['img_path']).with_suffix('.png').name
+            image = mask.to(torch.uint8).mul(255).cpu().numpy()
+            mmcv.imwrite(image, str(folder / name))
 
     def _score(self, clip: Sequence[dict]) -> ClipScores:
         video_id = clip[0]['video_id']

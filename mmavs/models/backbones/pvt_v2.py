@@ -48,7 +48,10 @@ class PVTv2(BaseModule):
             raise ValueError(
                 f'variant must be one of {", ".join(known)}; got {variant!r}'
             )
-        if init_cfg and init_cfg.get('type') != 'Pretrained':
+        if init_cfg and (
+            not isinstance(init_cfg, dict)
+            or init_cfg.get('type') != 'Pretrained'
+        ):
             raise ValueError(
                 "PVTv2 takes init_cfg of type 'Pretrained' or None, got "
                 f'{init_cfg}'

@@ -91,8 +91,7 @@ class VGGish(BaseModule):
         """
         if log_mel.dim() != 4 or log_mel.shape[1:] != (1, *self.patch_size):
             raise ValueError(
-                'log_mel must be (N, 1, 96, 64), got '
-                f'{tuple(log_mel.shape)}'
+                f'log_mel must be (N, 1, 96, 64), got {tuple(log_mel.shape)}'
             )
         with torch.set_grad_enabled(
             torch.is_grad_enabled() and not self.frozen

@@ -82,9 +82,7 @@ class _ResidualUnit(nn.Module):
         super().__init__()
         self.convs = nn.Sequential(
             *(
-                ConvModule(
-                    channels, channels, 3, padding=1, norm_cfg=norm_cfg
-                )
+                ConvModule(channels, channels, 3, padding=1, norm_cfg=norm_cfg)
                 for _ in range(2)
             )
         )

@@ -32,7 +32,8 @@ class VAEDecodeHead(BaseDecodeHead):
         loss_matching: config, or None to leave the term out.
         prior_weight: weight of the segmentation loss of the prior path.
         posterior_weight: gamma of Eq. 11, weight of that of the posterior.
-        **kwargs: as in mmseg's BaseDecodeHead. Binary segmentation is the
+        **kwargs: as in mmseg's BaseDecodeHead; ``norm_cfg`` goes to the
+            decoders. Binary segmentation is the
             default: ``num_classes=2, out_channels=1, threshold=0.5``.
 
     Equation:
@@ -83,10 +84,13 @@ class VAEDecodeHead(BaseDecodeHead):
         self.fusion = nn.ModuleList(
             MODELS.build(dict(fusion, channels=channels)) for _ in in_channels
         )
+        decoder = dict(decoder or dict(type='ResidualPyramidDecoder'))
+        if self.norm_cfg is not None:
+            decoder.setdefault('norm_cfg', self.norm_cfg)
         self.prior_decoder, self.posterior_decoder = (
             MODELS.build(
                 dict(
-                    decoder or dict(type='ResidualPyramidDecoder'),
+                    decoder,
                     channels=channels,
                     num_levels=len(in_channels),
                     out_channels=out_channels,
@@ -110,7 +114,7 @@ class VAEDecodeHead(BaseDecodeHead):
         """Levels of one path fused with the sound, L x (N, C, h_l, w_l)."""
         return [
             fusion(level, features.audio, features.num_frames)
-            for fusion, level in zip(self.fusion, path.levels)
+            for fusion, level in zip(self.fusion, path.levels, strict=True)
         ]
 
     def forward(self, inputs: AVFeatures) -> Tensor:
@@ -134,60 +138,35 @@ class VAEDecodeHead(BaseDecodeHead):
         Returns:
             A flat dict of scalars; what starts with ``loss_`` is summed.
         """
-        labels, prior, posterior = (
-            inputs.labels,
-            inputs.prior,
-            inputs.posterior,
-        )
-        index = labels.index
-        prior_levels = self.fuse(prior, inputs)
+        index = inputs.labels.index
+        prior_levels = self.fuse(inputs.prior, inputs)
         prior_logits = self.prior_decoder(prior_levels, inputs.frame_size)
         # The loss of the posterior path is on labelled frames only: in S4
         # one in five needs decoding.
         posterior_logits = self.posterior_decoder(
-            [level[index] for level in self.fuse(posterior, inputs)],
+            [level[index] for level in self.fuse(inputs.posterior, inputs)],
             inputs.frame_size,
         )
-        prior_logits, posterior_logits = (
-            prior_logits.float(),
-            posterior_logits.float(),
-        )
-
-        losses = self._segmentation(
-            'prior', prior_logits[index], labels, self.prior_weight
-        )
-        losses.update(
-            self._segmentation(
-                'posterior', posterior_logits, labels, self.posterior_weight
-            )
-        )
-        for name, divergence in self.divergences.items():
-            losses[f'{divergence.loss_name}_{name}'] = divergence(
-                posterior.gaussians[name], prior.gaussians[name].select(index)
-            )
-        if self.loss_orthogonality is not None:
-            losses[self.loss_orthogonality.loss_name] = (
-                self.loss_orthogonality(
-                    *(
-                        {k: v[index] for k, v in path.samples.items()}
-                        for path in (prior, posterior)
-                    )
-                )
-            )
-        if self.loss_mutual_information is not None:
-            losses[self.loss_mutual_information.loss_name] = (
-                self.loss_mutual_information(
-                    *(
-                        (path.visual_code[index], path.audio_code[index])
-                        for path in (prior, posterior)
-                    )
-                )
-            )
-        if self.loss_matching is not None:
-            losses[self.loss_matching.loss_name] = self.loss_matching(
-                prior_logits, prior_levels, inputs.audio
-            )
-        return losses
+        # Exponentials, logarithms and small differences: in float32 also
+        # where the network runs in half precision.
+        with torch.autocast(prior_logits.device.type, enabled=False):
+            prior_logits = prior_logits.float()
+            return {
+                **self._segmentation(
+                    'prior',
+                    prior_logits[index],
+                    inputs.labels,
+                    self.prior_weight,
+                ),
+                **self._segmentation(
+                    'posterior',
+                    posterior_logits.float(),
+                    inputs.labels,
+                    self.posterior_weight,
+                ),
+                **self._latent_terms(inputs.prior, inputs.posterior, index),
+                **self._matching(prior_logits, prior_levels, inputs.audio),
+            }
 
     def _segmentation(
         self, path: str, logits: Tensor, labels: FrameLabels, weight: float
@@ -204,6 +183,46 @@ class VAEDecodeHead(BaseDecodeHead):
             )
         losses[f'iou_{path}'] = self._foreground_iou(logits, labels)
         return losses
+
+    def _latent_terms(
+        self, prior: LatentPath, posterior: LatentPath, index: Tensor
+    ) -> dict[str, Tensor]:
+        """Divergences and regularisers of the latents of labelled frames."""
+        losses = {
+            f'{divergence.loss_name}_{name}': divergence(
+                posterior.gaussians[name], prior.gaussians[name].select(index)
+            )
+            for name, divergence in self.divergences.items()
+        }
+        paths = (prior, posterior)
+        if self.loss_orthogonality is not None:
+            samples = (
+                {name: x[index].float() for name, x in path.samples.items()}
+                for path in paths
+            )
+            term = self.loss_orthogonality
+            losses[term.loss_name] = term(*samples)
+        if self.loss_mutual_information is not None:
+            codes = (
+                (
+                    path.visual_code[index].float(),
+                    path.audio_code[index].float(),
+                )
+                for path in paths
+            )
+            term = self.loss_mutual_information
+            losses[term.loss_name] = term(*codes)
+        return losses
+
+    def _matching(
+        self, logits: Tensor, levels: Sequence[Tensor], audio: Tensor
+    ) -> dict[str, Tensor]:
+        """Audio-visual matching of all frames of the prior path."""
+        term = self.loss_matching
+        if term is None:
+            return {}
+        levels = [level.float() for level in levels]
+        return {term.loss_name: term(logits, levels, audio.float())}
 
     @torch.no_grad()
     def _foreground_iou(self, logits: Tensor, labels: FrameLabels) -> Tensor:

@@ -124,7 +124,7 @@ class LatentFactorisationNeck(BaseModule):
         gaussians = self.latents.encode_prior(frames, audio)
         samples = self.latents.sample(gaussians)
         codes = self.latents.fuse_prior(samples)
-        mapped = [f(x) for f, x in zip(self.prior_mapping, levels)]
+        mapped = _map_levels(self.prior_mapping, levels)
         mapped[-1] = _inject(self.prior_injection, mapped[-1], *codes)
         return LatentPath(tuple(mapped), gaussians, samples, *codes)
 
@@ -148,9 +148,16 @@ class LatentFactorisationNeck(BaseModule):
             for name, sample in self.latents.sample(gaussians).items()
         }
         codes = self.latents.fuse_posterior(samples)
-        mapped = [f(x) for f, x in zip(self.posterior_mapping, levels)]
+        mapped = _map_levels(self.posterior_mapping, levels)
         mapped[-1] = _inject(self.posterior_injection, mapped[-1], *codes)
         return LatentPath(tuple(mapped), gaussians, samples, *codes)
+
+
+def _map_levels(
+    mapping: nn.ModuleList, levels: Sequence[Tensor]
+) -> list[Tensor]:
+    """L x (N, C_l, h_l, w_l) to L x (N, C, h_l, w_l)."""
+    return [f(level) for f, level in zip(mapping, levels, strict=True)]
 
 
 def _inject(

@@ -1,0 +1,95 @@
+"""One picture of a clip."""
+
+import numpy as np
+import pytest
+
+from mmavs.visualization import SheetRow, draw_clip_sheet
+from mmavs.visualization.clip_sheet import log_mel_row
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def plain(colour, count, size=(20, 20)):
+    return [np.full((*size, 3), colour, dtype=np.uint8)] * count
+
+
+def share(sheet, colour):
+    return (sheet == colour).all(-1).mean()
+
+
+def test_sheet_is_an_rgb_picture():
+    sheet = draw_clip_sheet([SheetRow('frame', plain(RED, 3))], title='x')
+    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
+    # Red stays red: neither the order of the channels nor an alpha is off.
+    assert share(sheet, RED) > 0.4
+    assert share(sheet, BLUE) == 0
+
+
+def test_more_frames_are_wider_and_more_rows_are_higher():
+    rows = [SheetRow('frame', plain(RED, 3))]
+    one = draw_clip_sheet(rows)
+    two = draw_clip_sheet(rows + [SheetRow('truth', plain(BLUE, 3))])
+    wide = draw_clip_sheet([SheetRow('frame', plain(RED, 10))])
+    assert two.shape[0] > 1.5 * one.shape[0]
+    assert two.shape[1] == one.shape[1]
+    assert wide.shape[1] > 2.5 * one.shape[1]
+
+
+def test_rows_stand_in_the_given_order():
+    rows = [SheetRow('a', plain(RED, 2)), SheetRow('b', plain(BLUE, 2))]
+    sheet = draw_clip_sheet(rows)
+    top, bottom = (
+        np.nonzero((sheet == colour).all(-1))[0] for colour in (RED, BLUE)
+    )
+    assert top.max() < bottom.min()
+
+
+def test_frames_stand_in_their_order():
+    colours = [(50 * k, 0, 255) for k in range(5)]
+    images = [plain(colour, 1)[0] for colour in colours]
+    sheet = draw_clip_sheet([SheetRow('frame', images)])
+    columns = [np.nonzero((sheet == colour).all(-1))[1] for colour in colours]
+    for left, right in zip(columns, columns[1:]):
+        assert left.max() < right.min()
+
+
+def test_captions_are_drawn():
+    images = plain(RED, 2)
+    without = draw_clip_sheet([SheetRow('a', images)])
+    captioned = draw_clip_sheet([SheetRow('a', images, ['IoU 0.5', 'IoU 1'])])
+    assert captioned.shape[0] > without.shape[0]
+
+
+def test_pictures_of_any_shape_and_one_frame():
+    sheet = draw_clip_sheet([SheetRow('a', plain(RED, 1, (30, 90)))])
+    assert share(sheet, RED) > 0.1
+
+
+def test_rows_must_agree_in_their_frames():
+    rows = [SheetRow('frame', plain(RED, 3)), SheetRow('truth', plain(RED, 2))]
+    with pytest.raises(ValueError, match="'frame': 3, 'truth': 2"):
+        draw_clip_sheet(rows)
+
+
+@pytest.mark.parametrize('rows', [[], [SheetRow('frame', [])]])
+def test_nothing_to_draw(rows):
+    with pytest.raises(ValueError, match='number of frames'):
+        draw_clip_sheet(rows)
+
+
+def test_log_mel_has_time_to_the_right_and_pitch_upwards():
+    """Loud in the last windows and the lowest band: bottom right."""
+    log_mel = np.full((2, 1, 96, 64), -4.6)
+    log_mel[:, :, 80:, :8] = 3.0
+    row = log_mel_row(log_mel)
+    assert row.images[0].shape == (64, 96)
+    sheet = draw_clip_sheet([SheetRow('f', plain(BLUE, 2)), row])
+    below = np.nonzero((sheet == BLUE).all(-1))[0].max() + 5
+    half = sheet[below:, : sheet.shape[1] // 2].astype(int)
+    loud = (half[..., 0] > 240) & (half[..., 2] < 225)
+    quiet = half.sum(-1) < 30
+    assert loud.any() and quiet.any()
+    rows, columns = np.nonzero(loud)
+    quiet_rows, quiet_columns = np.nonzero(quiet)
+    assert rows.mean() > quiet_rows.mean()
+    assert columns.mean() > quiet_columns.mean()

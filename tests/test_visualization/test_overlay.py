@@ -1,0 +1,67 @@
+"""A mask over a frame."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation
+
+from mmavs.visualization import overlay_mask
+
+COLOUR = (200, 100, 0)
+
+
+def make():
+    frame = np.random.default_rng(0).integers(
+        0, 256, (110, 130, 3), dtype=np.uint8
+    )
+    mask = np.zeros((110, 130), dtype=bool)
+    mask[30:70, 40:90] = True
+    return frame, mask
+
+
+def test_only_the_mask_and_its_contour_change():
+    frame, mask = make()
+    image = overlay_mask(frame, mask, COLOUR)
+    assert image.dtype == np.uint8 and image.shape == frame.shape
+    # The dark line is three pixels wide at this size.
+    outside = ~binary_dilation(mask, iterations=3)
+    assert np.array_equal(image[outside], frame[outside])
+    inside = mask & ~binary_dilation(~mask, iterations=3)
+    expected = 0.3 * np.array(COLOUR) + 0.7 * frame[inside]
+    again = overlay_mask(frame, mask, COLOUR, alpha=0.3)[inside]
+    assert np.abs(again - expected).max() <= 1
+
+
+def test_contour_has_the_colour():
+    frame, mask = make()
+    image = overlay_mask(frame, mask, COLOUR)
+    assert (image[30, 40:90] == COLOUR).all()
+    assert (image[30:70, 40] == COLOUR).all()
+
+
+def test_inputs_are_left_alone():
+    frame, mask = make()
+    copies = frame.copy(), mask.copy()
+    overlay_mask(frame, mask)
+    assert np.array_equal(frame, copies[0])
+    assert np.array_equal(mask, copies[1])
+
+
+def test_empty_mask_is_the_frame():
+    frame, mask = make()
+    assert np.array_equal(overlay_mask(frame, mask & False), frame)
+
+
+def test_masks_of_numbers_and_views():
+    """uint8, int64 and strided masks draw as the boolean one."""
+    frame, mask = make()
+    expected = overlay_mask(frame, mask)
+    for other in (mask.astype(np.uint8), mask.astype(np.int64)):
+        assert np.array_equal(overlay_mask(frame, other), expected)
+    turned = np.ascontiguousarray(mask.T).T
+    assert np.array_equal(overlay_mask(frame, turned), expected)
+
+
+def test_sizes_must_agree():
+    frame, mask = make()
+    with pytest.raises(ValueError, match=r'\(110, 130\).*\(55, 130\)'):
+        overlay_mask(frame, mask[::2])
