@@ -33,7 +33,7 @@ $(STAMP): requirements/stack.txt requirements/tests.txt \
           requirements/mminstall.txt setup.py pyproject.toml
 	@rm -f $@
 	@if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
-	    for python in python3.11 python3 python; do \
+	    found=; for python in python3.11 python3 python; do \
 	        if $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	            >/dev/null 2>&1; then found=$$python; break; fi; \
 	    done; \

@@ -1,3 +1,4 @@
+# Needs the synthetic set and tools/pretrain_audio.py, see the README.
 _base_ = [
     './_base_/models/mmvae_tiny.py',
     './_base_/datasets/synthetic_s4.py',
@@ -5,4 +6,4 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 log_processor = dict(by_epoch=False)
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=250))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=140))

@@ -13,7 +13,7 @@ categories = (
 )
 model = dict(
     type='AudioTagger',
-    audio_backbone=dict(type='VGGish', width=0.25, frozen=False),
+    audio_backbone=dict(type='VGGish', width=0.125, frozen=False),
     num_categories=len(categories),
 )
 data_root = 'data/synthetic/Single-source'
@@ -52,10 +52,13 @@ val_dataloader = dict(
 )
 val_evaluator = dict(type='AudioTagMetric')
 val_cfg = dict(type='ValLoop')
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=300, val_interval=150)
+max_iters = 300
+train_cfg = dict(
+    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=150
+)
 optim_wrapper = dict(
     type='BF16OptimWrapper',
-    optimizer=dict(type='Adam', lr=1e-3, fused=True),
+    optimizer=dict(type='Adam', lr=2e-3, fused=True),
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [
@@ -63,7 +66,7 @@ param_scheduler = [
     dict(
         type='CosineAnnealingLR',
         begin=50,
-        end=300,
+        end=max_iters,
         eta_min=1e-5,
         by_epoch=False,
     ),
@@ -72,8 +75,7 @@ default_hooks = dict(
     checkpoint=dict(
         by_epoch=False,
         interval=150,
-        save_best='accuracy',
-        rule='greater',
+        save_best=None,
         max_keep_ckpts=1,
     ),
 )

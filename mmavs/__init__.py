@@ -19,6 +19,7 @@ from mmavs import compat  # noqa: E402
 compat.install()
 
 from mmavs import (  # noqa: E402
+    apis,
     datasets,
     engine,
     evaluation,
@@ -28,6 +29,7 @@ from mmavs import (  # noqa: E402
 
 __all__ = [
     '__version__',
+    'apis',
     'compat',
     'datasets',
     'engine',

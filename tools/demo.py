@@ -27,6 +27,8 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONDITIONS = ('matched', 'twin', 'swapped', 'silence')
+# How the names of what the demo writes begin.
+OWN = ('audio', 's4', 'ms3', 'logs', 'steps', 'summary')
 console = Console(highlight=False)
 
 
@@ -38,14 +40,15 @@ class Step:
         name: key in the records.
         purpose: what the user reads.
         command: arguments after the Python interpreter.
-        folder: removed before the step starts anew; None to leave it to the
-            command.
+        output: what exists when the step is done.
+        folder: of this step alone, removed before it starts anew.
         resume: arguments that make an interrupted run go on.
     """
 
     name: str
     purpose: str
     command: tuple[str, ...]
+    output: Path
     folder: Path | None = None
     resume: tuple[str, ...] = ()
 
@@ -55,8 +58,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument('--work-dir', default='work_dirs/demo')
-    parser.add_argument('--data', default='data/synthetic')
+    parser.add_argument(
+        '--work-dir',
+        default='work_dirs/demo',
+        help='relative to the checkout; default: %(default)s',
+    )
+    parser.add_argument(
+        '--data',
+        default='data/synthetic',
+        help='where the clips go, relative to the checkout; default: '
+        '%(default)s',
+    )
     parser.add_argument(
         '--seed', type=int, default=0, help='of the data and the training'
     )
@@ -64,7 +76,7 @@ def parse_args() -> argparse.Namespace:
         '--clips',
         type=int,
         nargs=3,
-        default=(800, 60, 100),
+        default=(800, 40, 80),
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='size of the S4 set',
     )
@@ -72,7 +84,7 @@ def parse_args() -> argparse.Namespace:
         '--ms3-clips',
         type=int,
         nargs=3,
-        default=(400, 60, 100),
+        default=(500, 40, 80),
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='size of the MS3 set',
     )
@@ -86,12 +98,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--fresh', action='store_true', help='forget what was done before'
     )
-    return parser.parse_args()
-
-
-def options(*pairs: str) -> tuple[str, ...]:
-    """``--cfg-options`` with the given settings."""
-    return ('--cfg-options', *pairs) if pairs else ()
+    args = parser.parse_args()
+    for path in (args.work_dir, args.data):
+        # mmengine reads its settings as lists at commas and drops blanks.
+        if set(path) & set(', []()"\'='):
+            parser.error(
+                f'{path!r}: a path here must be without blanks, commas, '
+                'brackets, quotation marks and equals signs'
+            )
+    return args
 
 
 def data_options(root: Path, loaders: str) -> list[str]:
@@ -100,6 +115,11 @@ def data_options(root: Path, loaders: str) -> list[str]:
         f'{loader}_dataloader.dataset.data_root={root}'
         for loader in loaders.split()
     ]
+
+
+def sheets(work: Path, subset: str) -> Path:
+    """Folder in which mmengine's local backend puts the pictures."""
+    return work / f'{subset}_sheets' / 'vis_data' / 'vis_image'
 
 
 def plan(args: argparse.Namespace) -> list[Step]:
@@ -111,8 +131,14 @@ def plan(args: argparse.Namespace) -> list[Step]:
         'model.audio_backbone.init_cfg.checkpoint='
         f'{audio / "audio_backbone.pth"}'
     )
+    # How long to train: the learning rate decays to the end of it.
     iters = [
-        [f'train_cfg.max_iters={n}', f'train_cfg.val_interval={n}']
+        [
+            f'train_cfg.max_iters={n}',
+            f'train_cfg.val_interval={max(1, n // 2)}',
+            f'default_hooks.checkpoint.interval={max(1, n // 2)}',
+            f'param_scheduler.1.end={n}',
+        ]
         for n in args.iters or ()
     ] or [[], [], []]
 
@@ -128,9 +154,10 @@ def plan(args: argparse.Namespace) -> list[Step]:
                 *('--ms3-clips', *map(str, args.ms3_clips)),
                 *('--seed', str(args.seed)),
                 *('--workers', str(min(4, os.cpu_count() or 1))),
-                '--overwrite',
             ),
-            resume=(),
+            output=data / 'Multi-sources' / 'generator.json',
+            # Only ever overwrites a set that the generator made.
+            resume=('--overwrite',),
         ),
         Step(
             'audio',
@@ -139,14 +166,14 @@ def plan(args: argparse.Namespace) -> list[Step]:
                 'tools/pretrain_audio.py',
                 'configs/vggish_tiny_synthetic.py',
                 *('--work-dir', str(audio)),
-                *options(
-                    seed,
-                    'train_dataloader.dataset.dataset.data_root='
-                    f'{data / "Single-source"}',
-                    *data_options(data / 'Single-source', 'val'),
-                    *iters[0],
-                ),
+                '--cfg-options',
+                seed,
+                'train_dataloader.dataset.dataset.data_root='
+                f'{data / "Single-source"}',
+                *data_options(data / 'Single-source', 'val'),
+                *iters[0],
             ),
+            output=audio / 'audio_backbone.pth',
             folder=audio,
             resume=('--resume',),
         ),
@@ -173,8 +200,10 @@ def plan(args: argparse.Namespace) -> list[Step]:
                     'tools/train.py',
                     config,
                     *('--work-dir', str(out)),
-                    *options(*common, *start, *step_iters),
+                    '--cfg-options',
+                    *(*common, *start, *step_iters),
                 ),
+                output=out / 'last_checkpoint',
                 folder=out,
                 resume=('--resume',),
             ),
@@ -187,8 +216,11 @@ def plan(args: argparse.Namespace) -> list[Step]:
                     f'BEST:{out}',
                     *('--work-dir', str(work / f'{subset}_test')),
                     *('--show-dir', str(work / f'{subset}_sheets')),
-                    *options(*common),
+                    '--cfg-options',
+                    *common,
                 ),
+                output=sheets(work, subset),
+                folder=work / f'{subset}_sheets',
             ),
             Step(
                 f'listen_{subset}',
@@ -200,8 +232,10 @@ def plan(args: argparse.Namespace) -> list[Step]:
                     *('--conditions', *CONDITIONS),
                     *('--work-dir', str(work / f'{subset}_listen')),
                     *('--out', str(work / f'{subset}_listen.json')),
-                    *options(*common),
+                    '--cfg-options',
+                    *common,
                 ),
+                output=work / f'{subset}_listen.json',
             ),
         ]
         previous = out
@@ -211,8 +245,9 @@ def plan(args: argparse.Namespace) -> list[Step]:
 class Records:
     """What was started and finished, kept in a JSON file.
 
-    A step is known by its command and those of all steps before it: with
-    another seed, nothing of the old run is taken for finished.
+    A step is known by its command, those of all steps before it, and the
+    sources they ran: with another seed, or after a change of a config,
+    nothing of the old run is taken for finished.
     """
 
     def __init__(self, path: Path) -> None:
@@ -235,12 +270,41 @@ class Records:
 
 def best_checkpoint(folder: Path) -> Path:
     """The checkpoint that scored best on the validation clips."""
-    found = sorted((ROOT / folder).glob('best_*.pth'))
+    found = list(folder.glob('best_*.pth'))
     if not found:
-        raise SystemExit(f'{folder} holds no best_*.pth: training failed?')
-    return (
-        found[-1].relative_to(ROOT) if not folder.is_absolute() else found[-1]
-    )
+        raise SystemExit(
+            f'{folder} holds no best_*.pth any more: --fresh starts over'
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def fingerprint() -> str:
+    """Hash of everything that decides what a step computes."""
+    digest = hashlib.sha256()
+    for folder in ('configs', 'mmavs', 'tools'):
+        for path in sorted((ROOT / folder).rglob('*.py')):
+            digest.update(path.relative_to(ROOT).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare(work: Path, fresh: bool) -> None:
+    """Make sure that the work directory is the demo's to write in.
+
+    Raises:
+        SystemExit: if it holds something that the demo did not make.
+    """
+    if not work.exists() or not any(work.iterdir()):
+        return
+    if not (work / 'steps.json').exists():
+        raise SystemExit(
+            f'{work} is not empty and holds no steps.json, so the demo did '
+            'not make it; choose another --work-dir'
+        )
+    if fresh:
+        for path in work.iterdir():
+            if path.name.startswith(OWN):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def resolve(argument: str) -> str:
@@ -249,13 +313,12 @@ def resolve(argument: str) -> str:
     return before + str(best_checkpoint(Path(folder))) if marker else argument
 
 
-def run(step: Step, arguments: list[str], log: Path) -> float:
+def run(step: Step, arguments: list[str], log: Path) -> None:
     """Run a command, its output into a log, its last line on the screen.
 
-    Returns:
-        Seconds it took.
+    Raises:
+        SystemExit: if the command fails; with the end of its output.
     """
-    start = time.monotonic()
     tail: deque[str] = deque(maxlen=25)
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -282,7 +345,6 @@ def run(step: Step, arguments: list[str], log: Path) -> float:
             f'«{step.purpose}» ended with exit status {process.returncode}; '
             f'the whole log is {log}. The same command goes on from here.'
         )
-    return time.monotonic() - start
 
 
 def _short(line: str) -> str:
@@ -315,7 +377,9 @@ def show(summary: dict, work: Path) -> None:
     table = Table(
         title='ECMVAE, tiny, on held-out synthetic clips',
         caption='All scores are against the mask of the matched sound: where '
-        'the sound is wrong, a model that listens scores low.',
+        'the sound is wrong, a model that listens scores low. Before, its '
+        'audio network was taught the category labels of the S4 training '
+        'clips, as AudioSet taught the public VGGish.',
     )
     columns = ('mIoU', 'F', 'mIoU_twin', 'mIoU_swapped', 'mIoU_silence')
     for column in ('set', *columns):
@@ -327,9 +391,35 @@ def show(summary: dict, work: Path) -> None:
     console.print(table)
     console.print(
         f'{summary["seconds"]["total"]:.0f} s of work. Sheets: '
-        f'{work / "s4_sheets"} and {work / "ms3_sheets"}; the numbers: '
+        f'{sheets(work, "s4")} and {sheets(work, "ms3")}; the numbers: '
         f'{work / "summary.json"}'
     )
+
+
+def perform(step: Step, key: str, records: Records, work: Path) -> None:
+    """Do one step, from the start or from where it was interrupted."""
+    record = records.get(step, key)
+    resumable = record and (
+        step.folder is None or (step.folder / 'last_checkpoint').exists()
+    )
+    if not resumable and step.folder is not None and step.folder.exists():
+        shutil.rmtree(step.folder)
+    arguments = [resolve(argument) for argument in step.command]
+    if resumable:
+        # Before the settings: they take every argument that follows.
+        cut = (*arguments, '--cfg-options').index('--cfg-options')
+        arguments[cut:cut] = step.resume
+    console.print(f'  $ python {shlex.join(arguments)}', style='dim')
+    spent = record.get('seconds', 0.0)
+    start = time.monotonic()
+    done = False
+    try:
+        records.put(step, key=key, done=False, seconds=spent)
+        run(step, arguments, work / 'logs' / f'{step.name}.log')
+        done = True
+    finally:
+        spent += time.monotonic() - start
+        records.put(step, key=key, done=done, seconds=spent)
 
 
 def main() -> None:
@@ -337,35 +427,27 @@ def main() -> None:
     args = parse_args()
     os.chdir(ROOT)
     work = Path(args.work_dir)
-    if args.fresh and work.exists():
-        shutil.rmtree(work)
+    prepare(work, args.fresh)
     records = Records(work / 'steps.json')
     steps = plan(args)
-    key = ''
+    key = fingerprint()
     for number, step in enumerate(steps, 1):
-        key = hashlib.sha256(
-            '\0'.join((key, *step.command)).encode()
-        ).hexdigest()
-        record = records.get(step, key)
+        text = '\0'.join((key, *step.command))
+        key = hashlib.sha256(text.encode()).hexdigest()
         head = f'[bold]({number}/{len(steps)}) {step.purpose}[/bold]'
-        if record.get('done'):
+        record = records.get(step, key)
+        if record.get('done') and step.output.exists():
             console.print(f'{head}: done in {record["seconds"]:.0f} s')
             continue
-        if not record and step.folder is not None and step.folder.exists():
-            shutil.rmtree(step.folder)
-        arguments = [resolve(argument) for argument in step.command]
-        if record:
-            arguments += step.resume
         console.print(head)
-        console.print(f'  $ python {shlex.join(arguments)}', style='dim')
-        spent = record.get('seconds', 0.0)
-        records.put(step, key=key, done=False, seconds=spent)
-        spent += run(step, arguments, work / 'logs' / f'{step.name}.log')
-        records.put(step, key=key, done=True, seconds=spent)
+        perform(step, key, records, work)
     summary = summarise(work, records)
     (work / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
     show(summary, work)
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit('interrupted; the same command goes on') from None

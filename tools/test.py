@@ -30,8 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir',
         metavar='DIR',
-        help='save pictures of the predictions in DIR; a relative DIR is '
-        'taken below the directory of this run in the work directory',
+        help='save one sheet per clip in DIR/vis_data/vis_image',
     )
     parser.add_argument(
         '--wait-time',

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 from mmseg.registry import RUNNERS
 
 import mmavs  # noqa: F401  registers everything, also for plain configs
@@ -88,6 +88,25 @@ def enable_amp(optim_wrapper: dict) -> None:
         optim_wrapper['loss_scale'] = 'dynamic'
 
 
+def resume(cfg: Config, source: str) -> None:
+    """Make a run go on from a checkpoint.
+
+    Args:
+        cfg: The config, changed in place.
+        source: The checkpoint, or ``auto`` for the latest one in the work
+            directory. Where there is none yet, the run starts as if it were
+            new, from ``load_from`` if the config has it: a training that was
+            killed early must not lose the weights it started from.
+    """
+    if source != 'auto':
+        cfg.resume, cfg.load_from = True, source
+    elif find_latest_checkpoint(cfg.work_dir) is not None:
+        # The runner looks it up again, once the work directory is known.
+        cfg.resume, cfg.load_from = True, None
+    else:
+        cfg.resume = False
+
+
 def main() -> None:
     """Build the runner from config and command line, and train."""
     args = parse_args()
@@ -103,9 +122,7 @@ def main() -> None:
     if args.amp:
         enable_amp(cfg.optim_wrapper)
     if args.resume is not None:
-        cfg.resume = True
-        # None makes the runner look for the latest one in the work directory.
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        resume(cfg, args.resume)
 
     if 'runner_type' in cfg:
         runner = RUNNERS.build(cfg)

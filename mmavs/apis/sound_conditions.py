@@ -23,14 +23,25 @@ def evaluate_sound_conditions(
     another sound.
 
     Args:
-        config: a config with a test set; ``twin`` and ``swapped`` need its
-            ``pairs_file``.
+        config: a config with a test set and a ``work_dir``; ``twin`` and
+            ``swapped`` need the ``pairs_file`` of the set.
         checkpoint: path of the checkpoint.
         conditions: names in ``SOUND_CONDITIONS``.
 
     Returns:
         Condition to the metrics of ``test_evaluator``.
+
+    Raises:
+        ValueError: if a condition is unknown, or needs pairs that the test
+            set does not have.
     """
+    paired = [name for name in conditions if name in ('twin', 'swapped')]
+    if paired and not config.test_dataloader.dataset.get('pairs_file'):
+        raise ValueError(
+            f'the conditions {paired} need a test set with a pairs_file '
+            '(test_dataloader.dataset.pairs_file), which the synthetic sets '
+            "have; without one, choose among 'matched' and 'silence'"
+        )
     config = copy.deepcopy(config)
     config.load_from = checkpoint
     config.resume = False

@@ -30,7 +30,8 @@ _HELP = (
     'For pretrained weights, give the path of a local copy with '
     '--cfg-options model.backbone.init_cfg.checkpoint=PATH '
     '(model.audio_backbone for the audio network), or train from scratch '
-    'with --cfg-options model.backbone.init_cfg=None.'
+    'with --cfg-options model.backbone.init_cfg=None; the audio network with '
+    'model.audio_backbone.init_cfg=None model.audio_backbone.frozen=False.'
 )
 
 

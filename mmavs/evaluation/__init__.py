@@ -7,11 +7,12 @@ from mmavs.evaluation.functional import (
     dataset_scores,
     f_measure_curve,
 )
-from mmavs.evaluation.metrics import AVSMetric
+from mmavs.evaluation.metrics import AudioTagMetric, AVSMetric
 
 __all__ = [
     'SCORES',
     'AVSMetric',
+    'AudioTagMetric',
     'batchwise_scores',
     'binary_iou',
     'dataset_scores',

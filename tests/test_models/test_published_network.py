@@ -1,6 +1,6 @@
 """The model against golden numbers of the published network.
 
-The slow tests build it at full size: PVTv2-B5, 224 x 224, five frames.
+Some tests build it at full size: PVTv2-B5, 224 x 224, five frames.
 """
 
 import json
@@ -128,7 +128,6 @@ def assert_close(value, expected):
     torch.testing.assert_close(value, torch.from_numpy(expected), **TOLERANCE)
 
 
-@pytest.mark.slow
 def test_features(golden):
     for i in range(4):
         for name, level in (
@@ -146,7 +145,6 @@ def test_features(golden):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('path', ['prior', 'posterior'])
 @pytest.mark.parametrize('code', CODES)
 def test_codes(golden, path, code):
@@ -155,7 +153,6 @@ def test_codes(golden, path, code):
     assert_close(gaussian.log_var, golden.numbers[f'{path}_{code}_log_var'])
 
 
-@pytest.mark.slow
 def test_logits(golden):
     for name, logits in (
         ('logits_test', golden.logits),
@@ -164,7 +161,6 @@ def test_logits(golden):
         assert_close(logits[..., ::8, ::8], golden.numbers[name])
 
 
-@pytest.mark.slow
 def test_losses(golden):
     losses, numbers = golden.losses, golden.numbers
     for value, name, sign in (

@@ -142,3 +142,32 @@ def test_wrong_shape_is_refused(shape):
 def test_width_must_be_positive():
     with pytest.raises(ValueError, match='width'):
         VGGish(width=0)
+
+
+@pytest.mark.parametrize('damage', ['width', 'missing', 'unexpected'])
+def test_weights_that_do_not_fit_are_an_error(tmp_path, damage):
+    """mmengine would warn, and leave a frozen network random."""
+    path = tmp_path / 'other.pth'
+    state = VGGish(width=0.06 if damage == 'width' else 0.03).state_dict()
+    if damage == 'missing':
+        del state['features.0.bias']
+    elif damage == 'unexpected':
+        state['extra'] = torch.zeros(1)
+    torch.save(state, path)
+    model = VGGish(
+        width=0.03, init_cfg=dict(type='Pretrained', checkpoint=str(path))
+    )
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(RuntimeError, match='other.pth.*pretrain_audio'):
+        model.init_weights()
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_missing_file_names_what_writes_it(tmp_path):
+    model = VGGish(
+        width=0.03,
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'no.pth')),
+    )
+    with pytest.raises(FileNotFoundError, match=r'no\.pth.*pretrain_audio'):
+        model.init_weights()

@@ -77,17 +77,29 @@ def test_training_options(call):
     assert cfg.optim_wrapper.optimizer is None
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'load_from'),
-    [
-        (['--resume'], None),
-        (['--resume', 'auto'], None),
-        (['--resume', 'epoch_3.pth'], 'epoch_3.pth'),
-    ],
-)
-def test_resume(call, arguments, load_from):
-    cfg = call('train', *arguments)
-    assert cfg.resume is True and cfg.load_from == load_from
+START = ('--cfg-options', 'load_from=s4.pth')
+
+
+@pytest.mark.parametrize('arguments', [['--resume'], ['--resume', 'auto']])
+def test_resume_from_the_latest_checkpoint(call, arguments, tmp_path):
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'last_checkpoint').write_text(str(work / 'iter_2.pth'))
+    cfg = call('train', *arguments, '--work-dir', str(work), *START)
+    assert cfg.resume is True and cfg.load_from is None
+
+
+@pytest.mark.parametrize('arguments', [['--resume'], ['--resume', 'auto']])
+def test_resume_before_the_first_checkpoint(call, arguments, tmp_path):
+    """A run killed early starts again from the weights it was given."""
+    work = str(tmp_path / 'work')
+    cfg = call('train', *arguments, '--work-dir', work, *START)
+    assert cfg.resume is False and cfg.load_from == 's4.pth'
+
+
+def test_resume_from_a_file(call):
+    cfg = call('train', '--resume', 'epoch_3.pth')
+    assert cfg.resume is True and cfg.load_from == 'epoch_3.pth'
 
 
 def test_amp_is_bf16_on_the_cpu_and_leaves_it_be(call):

@@ -1,7 +1,9 @@
 """Test a checkpoint with the right sound, and with wrong ones.
 
 Prints a table and writes it as JSON. Every score is against the mask of the
-matched sound: a model that listens falls when the sound is another one.
+matched sound: a model that listens falls when the sound is another one. The
+conditions twin and swapped need a test set with pairs, as the synthetic ones
+are; on AVSBench give --conditions matched silence.
 """
 
 from __future__ import annotations

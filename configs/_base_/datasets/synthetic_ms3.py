@@ -5,6 +5,9 @@ _base_ = './synthetic_s4.py'
 dataset_type = 'AVSBenchMS3Dataset'
 data_root = 'data/synthetic/Multi-sources'
 
-train_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
+# Every frame is labelled, so four clips already give twenty masks a step.
+train_dataloader = dict(
+    batch_size=4, dataset=dict(type=dataset_type, data_root=data_root)
+)
 val_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))
 test_dataloader = dict(dataset=dict(type=dataset_type, data_root=data_root))

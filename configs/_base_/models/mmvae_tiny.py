@@ -13,7 +13,7 @@ model = dict(
     ),
     # Weights of tools/pretrain_audio.py configs/vggish_tiny_synthetic.py.
     audio_backbone=dict(
-        width=0.25,
+        width=0.125,
         init_cfg=dict(
             type='Pretrained',
             checkpoint='work_dirs/vggish_tiny_synthetic/audio_backbone.pth',

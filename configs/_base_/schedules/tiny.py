@@ -4,7 +4,7 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4, fused=True),
     clip_grad=dict(max_norm=5.0),
 )
-max_iters = 500
+max_iters = 280
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=30, by_epoch=False),
     dict(
@@ -16,7 +16,7 @@ param_scheduler = [
     ),
 ]
 train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=250
+    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=140
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import timm
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from mmengine.runner import CheckpointLoader
 from mmseg.registry import MODELS
 from timm.models.pvt_v2 import checkpoint_filter_fn
 from torch import Tensor
+
+from mmavs.models.backbones.pretrained import (
+    check_init_cfg,
+    load_whole,
+    read_state,
+)
 
 
 @MODELS.register_module()
@@ -48,14 +52,7 @@ class PVTv2(BaseModule):
             raise ValueError(
                 f'variant must be one of {", ".join(known)}; got {variant!r}'
             )
-        if init_cfg and (
-            not isinstance(init_cfg, dict)
-            or init_cfg.get('type') != 'Pretrained'
-        ):
-            raise ValueError(
-                "PVTv2 takes init_cfg of type 'Pretrained' or None, got "
-                f'{init_cfg}'
-            )
+        check_init_cfg('PVTv2', init_cfg)
         self.out_indices = tuple(out_indices)
         self.timm_model = timm.create_model(
             name,
@@ -68,38 +65,21 @@ class PVTv2(BaseModule):
 
     def init_weights(self) -> None:
         """Load the weights of ``init_cfg``; without one keep timm's."""
-        if self._is_init or not self.init_cfg:
-            self._is_init = True
-            return
-        source = self.init_cfg['checkpoint']
-        state = (
-            self._from_hub(source)
-            if source.startswith('timm://')
-            else self._from_file(source)
-        )
-        state = checkpoint_filter_fn(state, self.timm_model)
-        state = {k: v for k, v in state.items() if not k.startswith('head.')}
-        try:
-            self.timm_model.load_state_dict(state)
-        except RuntimeError as error:
-            raise RuntimeError(
-                f'{source} does not hold the weights of this PVTv2; an '
-                'ImageNet checkpoint of the same variant is needed, in the '
-                f'original or the timm naming: {error}'
-            ) from error
-        print_log(
-            f'PVTv2: all {len(state)} tensors loaded from {source}',
-            logger='current',
-        )
+        if self.init_cfg and not self._is_init:
+            load_whole(
+                self.timm_model,
+                self.init_cfg['checkpoint'],
+                'It should be an ImageNet checkpoint of the same variant, in '
+                'the original or the timm naming.',
+                self._read,
+            )
         self._is_init = True
 
-    def _from_file(self, source: str) -> dict:
-        checkpoint = CheckpointLoader.load_checkpoint(
-            source, map_location='cpu'
-        )
-        for wrapper in ('state_dict', 'model'):
-            checkpoint = checkpoint.get(wrapper, checkpoint)
-        return checkpoint
+    def _read(self, source: str) -> dict[str, Tensor]:
+        """State dict of a source, in timm's naming, without the head."""
+        read = self._from_hub if source.startswith('timm://') else read_state
+        state = checkpoint_filter_fn(read(source), self.timm_model)
+        return {k: v for k, v in state.items() if not k.startswith('head.')}
 
     def _from_hub(self, source: str) -> dict:
         name = source.removeprefix('timm://')

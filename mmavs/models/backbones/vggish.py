@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmavs.models.backbones.pretrained import check_init_cfg, load_whole
+
 
 @MODELS.register_module()
 class VGGish(BaseModule):
@@ -23,7 +25,9 @@ class VGGish(BaseModule):
         frozen: keep the weights fixed and the module in evaluation mode,
             also against ``train()``.
         init_cfg: for example
-            ``dict(type='Pretrained', checkpoint='vggish.pth')``.
+            ``dict(type='Pretrained', checkpoint='vggish.pth')``; every
+            tensor must be in the file. Without weights the network is
+            random, so do not freeze it then.
 
     Origin:
         Hershey et al., «CNN Architectures for Large-Scale Audio
@@ -43,6 +47,7 @@ class VGGish(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        check_init_cfg('VGGish', init_cfg)
         if width <= 0:
             raise ValueError(f'width must be positive, got {width}')
         layers: list[nn.Module] = []
@@ -74,6 +79,24 @@ class VGGish(BaseModule):
         self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
+
+    def init_weights(self) -> None:
+        """Load the weights of ``init_cfg``, if there is one."""
+        if self.init_cfg and not self._is_init:
+            try:
+                load_whole(
+                    self,
+                    self.init_cfg['checkpoint'],
+                    'It should be the public VGGish weights for width=1, or '
+                    'a file of tools/pretrain_audio.py for the same width.',
+                )
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f'{error} The tiny configs take the file that '
+                    'tools/pretrain_audio.py '
+                    'configs/vggish_tiny_synthetic.py writes.'
+                ) from error
+        self._is_init = True
 
     def train(self, mode: bool = True) -> VGGish:
         """Set the training mode; a frozen network stays in evaluation."""
