@@ -8,10 +8,11 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input
 # What ruff, codespell and interrogate read.
 SOURCES := mmavs tools configs tests setup.py
 
-# Two cores are enough for everything here; more threads than cores are slower
-# than one. Override with OMP_NUM_THREADS=8 make ...
+# One core is left to the process that loads the data: computing threads that
+# share a core with it wait for each other. Override with
+# OMP_NUM_THREADS=8 make ...
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-export OMP_NUM_THREADS ?= $(CORES)
+export OMP_NUM_THREADS ?= $(shell echo $$(( $(CORES) > 1 ? $(CORES) - 1 : 1 )))
 export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 # Windows of a desktop are nothing the checks or the demo need.
 export MPLBACKEND ?= Agg

@@ -58,7 +58,7 @@ train_cfg = dict(
 )
 optim_wrapper = dict(
     type='BF16OptimWrapper',
-    optimizer=dict(type='Adam', lr=2e-3, fused=True),
+    optimizer=dict(type='Adam', lr=1e-3, fused=True),
     clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [

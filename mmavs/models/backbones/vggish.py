@@ -76,6 +76,12 @@ class VGGish(BaseModule):
             nn.ReLU(inplace=True),
         )
         self.out_channels = out_channels
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                # No norm layers: without it the signal fades on the way, and
+                # a training from scratch may not take off.
+                nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+                nn.init.zeros_(module.bias)
         self.frozen = frozen
         if frozen:
             self.requires_grad_(False)
