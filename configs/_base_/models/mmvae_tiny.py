@@ -19,7 +19,13 @@ model = dict(
             checkpoint='work_dirs/vggish_tiny_synthetic/audio_backbone.pth',
         ),
     ),
-    neck=dict(in_channels=(24, 48, 96, 192), out_channels=channels),
+    neck=dict(
+        in_channels=(24, 48, 96, 192),
+        out_channels=channels,
+        # Less noise on the codes: in so few steps the prior path would
+        # otherwise not always learn to read the sound from them.
+        latents=dict(initial_log_var=-3.0),
+    ),
     decode_head=dict(
         in_channels=(channels,) * 4,
         channels=channels,

@@ -44,7 +44,7 @@ class _ConvStack(nn.Sequential):
         return F.adaptive_avg_pool2d(x, _POOLED_SIDE).flatten(1)
 
 
-class _GaussianHead(nn.Module):
+class GaussianHead(nn.Module):
     """Two linear maps, (N, D) to a Gaussian (N, K)."""
 
     def __init__(self, in_features: int, latent_channels: int) -> None:
@@ -74,7 +74,7 @@ class VisualEncoder(BaseModule):
     ) -> None:
         super().__init__()
         self.stack = _ConvStack(in_channels, widths)
-        self.head = _GaussianHead(self.stack.out_features, latent_channels)
+        self.head = GaussianHead(self.stack.out_features, latent_channels)
 
     def forward(self, image: Tensor) -> DiagonalGaussian:
         """Gaussian (N, K) from (N, in_channels, H, W)."""
@@ -91,7 +91,7 @@ class AudioEncoder(BaseModule):
 
     def __init__(self, audio_channels: int, latent_channels: int) -> None:
         super().__init__()
-        self.head = _GaussianHead(audio_channels, latent_channels)
+        self.head = GaussianHead(audio_channels, latent_channels)
 
     def forward(self, audio: Tensor) -> DiagonalGaussian:
         """Gaussian (N, K) from (N, audio_channels)."""
@@ -121,7 +121,7 @@ class AudioMaskEncoder(BaseModule):
         super().__init__()
         self.stack = _ConvStack(in_channels, widths)
         self.image = nn.Linear(self.stack.out_features, image_features)
-        self.head = _GaussianHead(
+        self.head = GaussianHead(
             audio_channels + image_features, latent_channels
         )
 
