@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -83,10 +82,3 @@ def tiny_options(data_root: Path, config: Config) -> dict:
             }
         )
     return options
-
-
-def state_of(path) -> dict[str, torch.Tensor]:
-    """Weights in a checkpoint."""
-    from mmavs.compat.checkpoints import load_checkpoint_safely
-
-    return load_checkpoint_safely(path)['state_dict']

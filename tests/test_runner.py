@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import state_of
 from mmengine.runner import Runner
+
+from mmavs.compat.checkpoints import load_checkpoint_safely
+
+
+def state_of(path) -> dict:
+    return load_checkpoint_safely(path)['state_dict']
 
 
 def equal(a: dict, b: dict) -> bool:

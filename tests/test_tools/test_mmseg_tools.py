@@ -9,7 +9,6 @@ from pathlib import Path
 
 import mmseg
 import pytest
-from conftest import FOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
 MMSEG_TOOLS = Path(mmseg.__file__).parent / '.mim' / 'tools'
@@ -46,7 +45,7 @@ def test_train_resume_test_and_show(tools, synthetic_root, tmp_path):
         for loader in ('train', 'val', 'test')
         for option in (
             f'{loader}_dataloader.dataset.data_root='
-            f'{synthetic_root / FOLDERS["s4"]}',
+            f'{synthetic_root / "Single-source"}',
             f'{loader}_dataloader.batch_size=2',
             f'{loader}_dataloader.num_workers=0',
             f'{loader}_dataloader.persistent_workers=False',
