@@ -19,7 +19,7 @@ from published_format import (
 )
 
 from mmavs.functional.log_mel import vggish_log_mel
-from mmavs.models.backbones import VGGish
+from mmavs.models.backbones import VGGish, pvt_v2
 from mmavs.structures import FrameLabels
 
 KEYS = 'ecmvae_pvt_b5_keys.json.gz'
@@ -84,7 +84,7 @@ def golden():
     with pytest.MonkeyPatch.context() as patch:
         part = model['backbone']
         part.init_cfg = dict(type='Pretrained', checkpoint='golden')
-        patch.setattr(part, '_from_file', lambda source: backbone)
+        patch.setattr(pvt_v2, 'read_state', lambda source: backbone)
         part.init_weights()
     incompatible = model.load_state_dict(rest, strict=False)
     assert not incompatible.unexpected_keys

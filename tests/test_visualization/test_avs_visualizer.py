@@ -73,7 +73,7 @@ def test_rows_of_a_labelled_clip(tmp_path):
         'frame',
         'truth',
         'prediction',
-        'log-mel',
+        'log-mel\n0.1 to 7.5 kHz',
     ]
     assert all(len(row.images) == 3 for row in rows)
     frame, truth, prediction = (row.images[0] for row in rows[:3])
@@ -108,7 +108,7 @@ def test_rows_without_truth_or_prediction(tmp_path):
         samples = make_clip(tmp_path, truth=truth, prediction=prediction)
         rows = visualizer.clip_rows(samples)
         assert [row.label for row in rows] == expected
-        assert not rows[-1].captions
+        assert not any(rows[-1].captions)
 
 
 def test_ignored_pixels_are_not_drawn_as_truth(tmp_path):

@@ -22,10 +22,11 @@ def test_only_the_mask_and_its_contour_change():
     frame, mask = make()
     image = overlay_mask(frame, mask, COLOUR)
     assert image.dtype == np.uint8 and image.shape == frame.shape
-    # The dark line is three pixels wide at this size.
-    outside = ~binary_dilation(mask, iterations=3)
+    # The dark line is three pixels wide at this size, its edge smooth.
+    square = np.ones((3, 3))
+    outside = ~binary_dilation(mask, square, iterations=4)
     assert np.array_equal(image[outside], frame[outside])
-    inside = mask & ~binary_dilation(~mask, iterations=3)
+    inside = mask & ~binary_dilation(~mask, square, iterations=4)
     expected = 0.3 * np.array(COLOUR) + 0.7 * frame[inside]
     again = overlay_mask(frame, mask, COLOUR, alpha=0.3)[inside]
     assert np.abs(again - expected).max() <= 1
@@ -34,8 +35,10 @@ def test_only_the_mask_and_its_contour_change():
 def test_contour_has_the_colour():
     frame, mask = make()
     image = overlay_mask(frame, mask, COLOUR)
-    assert (image[30, 40:90] == COLOUR).all()
-    assert (image[30:70, 40] == COLOUR).all()
+    # Smooth edges mix in some of what lies below, here nearly black.
+    for line in (image[30, 45:85], image[35:65, 40]):
+        distance = np.abs(line.astype(int) - COLOUR).max(1)
+        assert distance.mean() < 40
 
 
 def test_inputs_are_left_alone():
