@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmavs.datasets.transforms import with_sound_condition
+from mmavs.datasets.transforms.sound_condition import PAIRED_CONDITIONS
 
 
 def evaluate_sound_conditions(
@@ -35,7 +36,7 @@ def evaluate_sound_conditions(
         ValueError: if a condition is unknown, or needs pairs that the test
             set does not have.
     """
-    paired = [name for name in conditions if name in ('twin', 'swapped')]
+    paired = [name for name in conditions if name in PAIRED_CONDITIONS]
     if paired and not config.test_dataloader.dataset.get('pairs_file'):
         raise ValueError(
             f'the conditions {paired} need a test set with a pairs_file '

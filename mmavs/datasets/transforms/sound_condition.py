@@ -35,12 +35,17 @@ def paired_sound(results: dict, load: Load, relation: str) -> np.ndarray:
     return load(paths[relation])
 
 
+# Conditions that need the pairs file of a dataset.
+PAIRED_CONDITIONS = ('twin', 'swapped')
+
 # name -> (results after LoadAudio, loader) -> waveform
 SOUND_CONDITIONS: dict[str, Callable[[dict, Load], np.ndarray]] = dict(
     matched=matched_sound,
     silence=silence,
-    twin=partial(paired_sound, relation='twin'),
-    swapped=partial(paired_sound, relation='swapped'),
+    **{
+        name: partial(paired_sound, relation=name)
+        for name in PAIRED_CONDITIONS
+    },
 )
 
 

@@ -221,8 +221,7 @@ class VAEDecodeHead(BaseDecodeHead):
         term = self.loss_matching
         if term is None:
             return {}
-        levels = [level.float() for level in levels]
-        return {term.loss_name: term(logits, levels, audio.float())}
+        return {term.loss_name: term(logits, levels, audio)}
 
     @torch.no_grad()
     def _foreground_iou(self, logits: Tensor, labels: FrameLabels) -> Tensor:
