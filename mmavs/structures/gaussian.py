@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,24 @@ class DiagonalGaussian:
         2014).
         """
         return self.mean + self.std * torch.randn_like(self.mean)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density of each row, in nats.
+
+        Shapes:
+            - z: (N, K).
+            - returns: (N,), summed over K.
+
+        Equation:
+            -0.5 * sum_k [ (z - mean)^2 / var + log_var + log(2 pi) ].
+        """
+        # The distance is scaled before it is squared: it stays within range
+        # twice as far.
+        distance = (z - self.mean) * torch.exp(-0.5 * self.log_var)
+        per_dimension = (
+            distance.square() + self.log_var + math.log(2 * math.pi)
+        )
+        return -0.5 * per_dimension.sum(1)
 
     def select(self, index: Tensor) -> DiagonalGaussian:
         """Keep the rows of ``index`` (M,), as Gaussians of shape (M, K)."""

@@ -1,5 +1,7 @@
 """The diagonal Gaussian."""
 
+import math
+
 import pytest
 import torch
 from torch.distributions import Normal
@@ -64,3 +66,35 @@ def test_select_keeps_rows():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r'\(2, 3\) and \(2, 4\)'):
         DiagonalGaussian(torch.zeros(2, 3), torch.zeros(2, 4))
+
+
+def test_log_prob_against_torch_distributions():
+    torch.manual_seed(0)
+    mean, log_var, z = torch.randn(3, 5, 4, dtype=torch.float64) * 2
+    value = DiagonalGaussian(mean, log_var).log_prob(z)
+    assert value.shape == (5,)
+    expected = Normal(mean, log_var.exp().sqrt()).log_prob(z).sum(1)
+    torch.testing.assert_close(value, expected)
+
+
+def test_log_prob_by_hand():
+    """N(0, 1) at 0 and N(1, 4) at 3: one standard deviation off."""
+    gaussian = DiagonalGaussian(
+        torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 4.0]]).log()
+    )
+    expected = -0.5 * (2 * math.log(2 * math.pi) + math.log(4) + 1)
+    value = gaussian.log_prob(torch.tensor([[0.0, 3.0]]))
+    assert value.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize('log_var', [-20.0, 20.0])
+@pytest.mark.parametrize('autocast', [False, True])
+def test_log_prob_is_finite_at_extreme_variances(log_var, autocast):
+    """Far from the mean as well, with its gradients."""
+    mean = torch.zeros(2, 3, requires_grad=True)
+    log_var = torch.full((2, 3), log_var, requires_grad=True)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        value = DiagonalGaussian(mean, log_var).log_prob(mean + 1e5)
+    value.sum().backward()
+    assert value.dtype == torch.float32 and value.isfinite().all()
+    assert mean.grad.isfinite().all() and log_var.grad.isfinite().all()
