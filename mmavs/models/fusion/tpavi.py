@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+from mmavs.functional.l2_normalise import l2_normalise, wide_sum
 
 
 @MODELS.register_module()
@@ -69,13 +70,13 @@ class TPAVI(BaseModule):
         """
         n, channels, h, w = visual.shape
         # (N, C, h, w) -> (N, h, w, C): every step below is per pixel.
-        visual = _l2_normalise(visual.permute(0, 2, 3, 1))
-        audio = _l2_normalise(audio)
+        visual = l2_normalise(visual.permute(0, 2, 3, 1), dim=-1)
+        audio = l2_normalise(audio, dim=-1)
 
         # Sum of a linear projection = projection of the sum: g is never
         # computed per pixel.
         pixels = h * w
-        pooled = _sum(visual, dim=(1, 2))
+        pooled = wide_sum(visual, dim=(1, 2))
         g = F.linear(pooled, self.g.weight) + pixels * self.g.bias
         phi = self.phi(audio)
         # (B, T, I) x (B, T, I) -> (B, I, I), summed over T and scaled by P.
@@ -93,15 +94,3 @@ class TPAVI(BaseModule):
         fused = fused.view(n, h, w, channels).permute(0, 3, 1, 2)
         fused = self.out_norm(fused).permute(0, 2, 3, 1) + visual
         return self.norm(fused).permute(0, 3, 1, 2)
-
-
-def _l2_normalise(x: Tensor, eps: float = 1e-6) -> Tensor:
-    """x / sqrt(sum of squares + eps) over the last axis."""
-    squares = _sum(x.square(), dim=-1, keepdim=True)
-    return x * torch.rsqrt(squares + eps).to(x.dtype)
-
-
-def _sum(x: Tensor, **kwargs) -> Tensor:
-    """torch.sum that accumulates in float32 at least."""
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    return torch.sum(x, dtype=dtype, **kwargs)
