@@ -151,7 +151,13 @@ def load_trusted_types(
             'torch.load(..., weights_only=False) in a separate process and '
             "save only its 'state_dict'."
         ) from None
-    except (EOFError, LookupError, RuntimeError, ValueError) as error:
+    except (
+        EOFError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         # What torch raises for a file that ends early or was damaged.
         raise RuntimeError(
             f'{name} cannot be read as a checkpoint, it may have been cut '
