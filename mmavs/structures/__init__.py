@@ -1,14 +1,23 @@
 """Typed seams between the parts of the model."""
 
-from mmavs.structures.av_features import AVFeatures, LatentPath
+from mmavs.structures.av_features import (
+    AVFeatures,
+    CodeDraw,
+    Distributions,
+    LatentPath,
+)
 from mmavs.structures.clip_batch import ClipBatch
 from mmavs.structures.frame_labels import FrameLabels
 from mmavs.structures.gaussian import DiagonalGaussian
+from mmavs.structures.gaussian_mixture import GaussianMixture
 
 __all__ = [
     'AVFeatures',
     'ClipBatch',
+    'CodeDraw',
     'DiagonalGaussian',
+    'Distributions',
     'FrameLabels',
+    'GaussianMixture',
     'LatentPath',
 ]

@@ -8,6 +8,34 @@ from torch import Tensor
 
 from mmavs.structures.frame_labels import FrameLabels
 from mmavs.structures.gaussian import DiagonalGaussian
+from mmavs.structures.gaussian_mixture import GaussianMixture
+
+Distributions = dict[str, DiagonalGaussian | GaussianMixture]
+
+
+@dataclass(frozen=True)
+class CodeDraw:
+    """One draw of the codes of a path, and the levels that carry it.
+
+    Attributes:
+        deepest: the deepest mapped level with the codes injected, once for
+            each decoding: one in the joint reconstruction, one per modality
+            in the other.
+        samples: what was drawn, by the name of the latent; in the posterior
+            path an unlabelled frame carries the sample that the prior path
+            drew for it.
+        visual_code: code of the visual side.
+        audio_code: code of the audio side.
+
+    Shapes:
+        - deepest: D x (N, C, h, w).
+        - samples, visual_code, audio_code: (N, K); None without latents.
+    """
+
+    deepest: tuple[Tensor, ...]
+    samples: dict[str, Tensor]
+    visual_code: Tensor | None = None
+    audio_code: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -15,27 +43,21 @@ class LatentPath:
     """One path through the latent space: the prior or the posterior.
 
     Attributes:
-        levels: mapped levels, finest first; the codes are injected into the
-            last one.
-        gaussians: the distribution of each latent by its name
-            (``visual_specific``, ``audio_specific``, ``shared``).
-        samples: what was drawn from them; in the posterior path an unlabelled
-            frame carries the sample that the prior path drew for it.
-        visual_code: visual-specific and shared samples, fused.
-        audio_code: audio-specific and shared samples, fused.
+        levels: mapped levels but the deepest, finest first; every draw
+            shares them.
+        distributions: the distribution of each latent by its name
+            (``visual_specific``, ``audio_specific``, ``shared``, ...).
+        draws: the draws of the codes, at least one.
 
     Shapes:
-        - levels: L x (N, C, h_l, w_l).
-        - gaussians: (N, K) in the prior, (M, K) in the posterior: it exists
-          for the M labelled frames only.
-        - samples, visual_code, audio_code: (N, K).
+        - levels: (L - 1) x (N, C, h_l, w_l).
+        - distributions: (N, K) in the prior, (M, K) in the posterior: it
+          exists for the M labelled frames only.
     """
 
     levels: tuple[Tensor, ...]
-    gaussians: dict[str, DiagonalGaussian]
-    samples: dict[str, Tensor]
-    visual_code: Tensor
-    audio_code: Tensor
+    distributions: Distributions
+    draws: tuple[CodeDraw, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,8 @@ class AVFeatures:
 
     Attributes:
         prior: the path that sees frames and sound.
-        posterior: the path that also sees the masks; None without masks.
+        posterior: the path that also sees the masks; None without masks and
+            in a model without latents.
         audio: audio embedding in the channels of the levels.
         num_frames: T, frames per clip.
         frame_size: (H, W) of the input frames.

@@ -23,7 +23,7 @@ def noise(num_samples, seed=0, scale=0.3):
 
 
 def test_golden_16_khz():
-    golden = np.load(DATA / 'vggish_log_mel_16k.npz')
+    golden = np.load(DATA / 'vggish_16k_mono.npz')
     patches = vggish_log_mel(golden['pcm'] / 32768)
     assert patches.shape == (2, 96, 64)
     assert patches.dtype == np.float32

@@ -219,9 +219,9 @@ def test_posterior_depends_on_the_mask():
         for seed in (0, 1)
     ]
     for name in ('visual_specific', 'audio_specific', 'shared'):
-        a, b = (f.posterior.gaussians[name].mean for f in features)
+        a, b = (f.posterior.distributions[name].mean for f in features)
         assert not torch.equal(a, b)
-        a, b = (f.prior.gaussians[name].mean for f in features)
+        a, b = (f.prior.distributions[name].mean for f in features)
         assert torch.equal(a, b)
 
 
@@ -437,3 +437,60 @@ def test_any_backbone_of_mmseg():
     ).eval()
     with torch.no_grad():
         assert model(make_batch(), mode='tensor').shape == (6, 1, 64, 64)
+
+
+# --- several samples -------------------------------------------------------
+
+
+def test_uncertainty_goes_where_the_pixels_go():
+    """Cut, mirrored and resized as the probabilities are."""
+    model = build_model(test_cfg=dict(num_samples=5)).eval()
+    batch = make_batch(1)
+    with torch.no_grad():
+        torch.manual_seed(0)
+        features = model.extract_feat(batch, num_samples=5)
+        draws = torch.stack(model.decode_head.draw_logits(features))
+        torch.manual_seed(0)
+        samples = make_samples(make_masks(batch))
+        for sample in samples:
+            sample.set_metainfo(
+                dict(
+                    img_padding_size=[0, 16, 8, 0],
+                    ori_shape=(56, 48),
+                    flip=True,
+                    flip_direction='horizontal',
+                )
+            )
+        results = model.predict(batch, samples)
+    probabilities = draws.sigmoid()
+    std = probabilities.std(0, unbiased=False)
+    assert std.max() > 0
+    for n, result in enumerate(results):
+        expected = std[n, :, 8:, :48].flip(-1)
+        torch.testing.assert_close(
+            result.uncertainty.data, expected, rtol=1e-4, atol=1e-6
+        )
+        mean = probabilities.mean(0)[n, :, 8:, :48].flip(-1)
+        torch.testing.assert_close(
+            result.seg_logits.data, mean, rtol=1e-4, atol=1e-6
+        )
+
+
+def test_samples_without_data_samples():
+    model = build_model(test_cfg=dict(num_samples=2)).eval()
+    with torch.no_grad():
+        results = model.predict(make_batch(1))
+    assert all(r.uncertainty.data.shape == (1, 64, 64) for r in results)
+    assert not torch.equal(results[0].uncertainty.data, torch.zeros(1, 64, 64))
+
+
+def test_no_uncertainty_without_samples():
+    model = build_model().eval()
+    with torch.no_grad():
+        results = model.predict(make_batch(1))
+    assert not any('uncertainty' in result for result in results)
+
+
+def test_a_negative_number_of_samples_is_refused():
+    with pytest.raises(ValueError, match='num_samples.*-1'):
+        build_model(test_cfg=dict(num_samples=-1))

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from small_model import LEVELS, NECK, make_batch, make_labels, make_masks
 
-from mmavs.models.necks import AudioMaskEncoder, BasicMapping, VisualEncoder
+from mmavs.models.latents import AudioMaskEncoder, VisualEncoder
+from mmavs.models.necks import BasicMapping
 from mmavs.structures import FrameLabels
 
 CODES = ('visual_specific', 'audio_specific', 'shared')
@@ -104,7 +105,7 @@ def test_a_filler_never_reaches_an_encoder():
             seen['shared'][1][:, 3],
         ):
             assert set(mask.unique().tolist()) <= {0.0, 1.0}
-        results.append([g.mean for g in path.gaussians.values()])
+        results.append([g.mean for g in path.distributions.values()])
     for a, b in zip(*results):
         assert torch.equal(a, b)
 
@@ -125,7 +126,7 @@ def test_unlabelled_frames_do_not_touch_the_posterior_encoders():
         outputs.append(
             {
                 f'{k}.{a}': getattr(g, a)
-                for k, g in path.gaussians.items()
+                for k, g in path.distributions.items()
                 for a in ('mean', 'log_var')
             }
             | dict(neck.latents.posterior.named_buffers())
@@ -160,11 +161,11 @@ def test_unlabelled_frames_carry_the_sample_of_the_prior():
     index, rest = [0, 4], [1, 2, 3, 5]
     features = build_neck()(**inputs, labels=make_labels(batch, index))
     for name in CODES:
-        prior = features.prior.samples[name]
-        posterior = features.posterior.samples[name]
+        prior = features.prior.draws[0].samples[name]
+        posterior = features.posterior.draws[0].samples[name]
         assert torch.equal(posterior[rest], prior[rest])
         assert (posterior[index] != prior[index]).all()
-        gaussian = features.posterior.gaussians[name]
+        gaussian = features.posterior.distributions[name]
         assert gaussian.mean.shape == (2, 4)
         # A sample: not the mean.
         assert (posterior[index] != gaussian.mean).any()
@@ -175,8 +176,10 @@ def test_posterior_sample_lies_on_the_frame_of_its_mask():
     inputs, batch = make_inputs()
     features = build_neck().eval()(**inputs, labels=make_labels(batch, [1, 5]))
     for name in CODES:
-        mean = features.posterior.gaussians[name].mean
-        assert torch.equal(features.posterior.samples[name][[1, 5]], mean)
+        mean = features.posterior.distributions[name].mean
+        assert torch.equal(
+            features.posterior.draws[0].samples[name][[1, 5]], mean
+        )
 
 
 def test_codes_are_fused_from_specific_and_shared():
@@ -191,13 +194,13 @@ def test_codes_are_fused_from_specific_and_shared():
     ):
         for modality in ('visual', 'audio'):
             linear = fusion[modality]
-            specific = path.samples[f'{modality}_specific']
+            specific = path.draws[0].samples[f'{modality}_specific']
             expected = (
                 specific @ linear.weight[:, :4].T
-                + path.samples['shared'] @ linear.weight[:, 4:].T
+                + path.draws[0].samples['shared'] @ linear.weight[:, 4:].T
                 + linear.bias
             )
-            code = getattr(path, f'{modality}_code')
+            code = getattr(path.draws[0], f'{modality}_code')
             torch.testing.assert_close(code, expected)
             weights.append(linear.weight)
     assert len({id(w) for w in weights}) == 4
@@ -213,31 +216,37 @@ def test_codes_are_injected_into_the_deepest_level_only():
         (features.posterior, neck.posterior_mapping, neck.posterior_injection),
     ):
         mapped = [f(x) for f, x in zip(mapping, inputs['levels'])]
-        for level, expected in zip(path.levels[:3], mapped[:3]):
+        for level, expected in zip(path.levels, mapped[:3], strict=True):
             assert torch.equal(level, expected)
-        kernel = injection.weight[:, :, 0, 0]
-        codes = path.visual_code @ kernel[:, 16:20].T
-        codes = codes + path.audio_code @ kernel[:, 20:].T + injection.bias
+        kernel = injection.conv.weight[:, :, 0, 0]
+        codes = path.draws[0].visual_code @ kernel[:, 16:20].T
+        codes = (
+            codes
+            + path.draws[0].audio_code @ kernel[:, 20:].T
+            + injection.conv.bias
+        )
         expected = torch.einsum('oc,nchw->nohw', kernel[:, :16], mapped[3])
         expected = expected + codes[:, :, None, None]
         torch.testing.assert_close(
-            path.levels[3], expected, rtol=1e-4, atol=1e-5
+            path.draws[0].deepest[0], expected, rtol=1e-4, atol=1e-5
         )
 
 
 def test_prediction_uses_the_mean_and_training_samples():
     neck = build_neck()
     inputs, _ = make_inputs()
-    drawn = [neck(**inputs).prior.samples['shared'] for _ in range(2)]
+    drawn = [neck(**inputs).prior.draws[0].samples['shared'] for _ in range(2)]
     assert not torch.equal(*drawn)
     torch.manual_seed(3)
-    again = [neck(**inputs).prior.samples['shared']]
+    again = [neck(**inputs).prior.draws[0].samples['shared']]
     torch.manual_seed(3)
-    again.append(neck(**inputs).prior.samples['shared'])
+    again.append(neck(**inputs).prior.draws[0].samples['shared'])
     assert torch.equal(*again)
     path = neck.eval()(**inputs).prior
     for name in CODES:
-        assert torch.equal(path.samples[name], path.gaussians[name].mean)
+        assert torch.equal(
+            path.draws[0].samples[name], path.distributions[name].mean
+        )
 
 
 def test_no_posterior_without_masks():
@@ -255,9 +264,10 @@ def test_sizes_are_free(size):
     inputs, batch = make_inputs(1, 2, size)
     features = build_neck()(**inputs, labels=make_labels(batch))
     for path in (features.prior, features.posterior):
-        for level, source in zip(path.levels, inputs['levels']):
+        levels = (*path.levels, *path.draws[0].deepest)
+        for level, source in zip(levels, inputs['levels'], strict=True):
             assert level.shape == (2, 16, *source.shape[2:])
-        assert path.visual_code.shape == (2, 4)
+        assert path.draws[0].visual_code.shape == (2, 4)
     assert features.frame_size == size
 
 
@@ -280,7 +290,7 @@ def test_pool_of_the_encoders_is_the_identity_at_224():
 def test_audio_mask_encoder_by_its_layers():
     """Summary of the image, behind the sound, to mean and log-variance."""
     torch.manual_seed(0)
-    encoder = AudioMaskEncoder(8, 1, 4, image_features=2).eval()
+    encoder = AudioMaskEncoder(8, 1, 4).eval()
     audio, mask = torch.rand(2, 8), torch.rand(2, 1, 64, 64)
     x = mask
     for unit in encoder.stack:
@@ -324,5 +334,5 @@ def test_audio_is_mapped_only_where_sizes_differ():
 def test_number_of_levels_is_checked():
     inputs, _ = make_inputs()
     inputs['levels'] = inputs['levels'][:3]
-    with pytest.raises(ValueError, match=r'\(4, 8, 16, 32\).*3 levels'):
+    with pytest.raises(ValueError, match=r'3 levels.*\(4, 8, 16, 32\)'):
         build_neck()(**inputs)

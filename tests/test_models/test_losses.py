@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import nn
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Bernoulli, Normal, kl_divergence
 
+from mmavs.functional.divergences import monte_carlo_jsd
 from mmavs.functional.structure_loss import structure_loss
-from mmavs.structures import DiagonalGaussian
+from mmavs.structures import DiagonalGaussian, FrameLabels
 
 
 def build(**cfg):
@@ -52,11 +53,175 @@ def test_jsd_loss_by_hand_and_weights():
     assert loss(q, p).item() == pytest.approx(4 * 0.375)
 
 
-@pytest.mark.parametrize('name', ['GaussianKLLoss', 'GeometricJSDLoss'])
+@pytest.mark.parametrize(
+    'name', ['GaussianKLLoss', 'GeometricJSDLoss', 'MonteCarloJSDLoss']
+)
 def test_divergences_are_zero_at_equality(name):
     """mmseg's KLDivLoss is -1.25 there."""
     q = gaussian(0)
     assert build(type=name, loss_weight=1.0)(q, q).abs() < 1e-6
+
+
+def test_monte_carlo_jsd_loss_averages_over_frames():
+    """Weighted mean of the function on the same noise."""
+    q, p = gaussian(0), gaussian(1)
+    torch.manual_seed(5)
+    expected = monte_carlo_jsd(q, p, num_samples=3)
+    torch.manual_seed(5)
+    loss = build(type='MonteCarloJSDLoss', num_samples=3, loss_weight=0.1)
+    torch.testing.assert_close(loss(q, p), 0.1 * expected.mean())
+
+
+def test_monte_carlo_jsd_loss_saturates_at_one_bit():
+    """Whatever the size of the code; the geometric one grows with it."""
+    q = DiagonalGaussian(torch.zeros(3, 4), torch.zeros(3, 4))
+    p = DiagonalGaussian(torch.full((3, 4), 50.0), torch.zeros(3, 4))
+    loss = build(type='MonteCarloJSDLoss', loss_weight=1.0)
+    assert loss(q, p).item() == pytest.approx(math.log(2))
+
+
+def random_draws(num_draws, num_decodings=1, seed=0):
+    """Logits (M, 1, 4, 6) of M = 3 labelled frames for each draw."""
+    rng = torch.Generator().manual_seed(seed)
+    return [
+        [torch.randn(3, 1, 4, 6, generator=rng) for _ in range(num_decodings)]
+        for _ in range(num_draws)
+    ]
+
+
+def three_masks(index=(0, 1, 3)):
+    """Masks of frames 0 and 1 of clip 0 and frame 1 of clip 1, for T = 2."""
+    rng = torch.Generator().manual_seed(9)
+    labels = torch.randint(0, 2, (3, 4, 6), generator=rng)
+    labels[1, 2:] = 255
+    return FrameLabels(labels, torch.tensor(index))
+
+
+def bernoulli(logits, labels):
+    """Log-likelihood of each frame through torch.distributions."""
+    value = Bernoulli(logits=logits[:, 0]).log_prob(
+        (labels.labels > 0).float()
+    )
+    return (value * (labels.labels != 255)).sum((1, 2))
+
+
+@pytest.mark.parametrize('num_decodings', [1, 2])
+def test_bound_with_one_draw_is_minus_the_elbo(num_decodings):
+    """Against densities of torch.distributions, on the same sample."""
+    labels, (draw,) = three_masks(), random_draws(1, num_decodings)
+    q, p = gaussian(0, n=3), gaussian(1, n=3)
+    torch.manual_seed(0)
+    z = q.rsample()
+    log_ratio = (
+        Normal(p.mean, p.std).log_prob(z) - Normal(q.mean, q.std).log_prob(z)
+    ).sum(1)
+    elbo = sum(bernoulli(x, labels) for x in draw) + log_ratio
+    loss = build(type='ImportanceWeightedLoss', temperature=1.0, beta=1.0)
+    value = loss([draw], labels, log_ratio[None], num_frames=2, num_strata=1)
+    torch.testing.assert_close(value, -elbo.sum() / 3)
+
+
+def test_bound_is_tempered_by_default():
+    """Mean over the pixels, beta = 0.01, and the factor of the warm-up."""
+    labels, (draw,) = three_masks(), random_draws(1)
+    log_ratio = torch.tensor([[1.0, -2.0, 5.0]])
+    loss = build(type='ImportanceWeightedLoss', loss_weight=3.0)
+    likelihood = bernoulli(draw[0], labels).sum() / 24
+    for factor, beta in ((1.0, 0.01), (0.25, 0.0025), (0.0, 0.0)):
+        value = loss([draw], labels, log_ratio, 2, 1, beta_factor=factor)
+        expected = -3 * (likelihood + beta * 4) / 3
+        torch.testing.assert_close(value, expected)
+
+
+def test_bound_weighs_clips_not_frames():
+    """Two frames of a clip whose weights cancel out in every draw.
+
+    All pixels have the probability 1/2, so with tau = 1 / (H W) a frame's
+    log-likelihood is -log 2.
+    """
+    labels = FrameLabels(torch.ones(2, 4, 4).long(), torch.tensor([0, 1]))
+    logits = [[torch.zeros(2, 1, 4, 4)]] * 2
+    log_ratio = torch.tensor([[1.0, 1.0], [2.0, 0.0]]) * math.log(2)
+    loss = build(type='ImportanceWeightedLoss', beta=1.0)
+    # One clip: the weights are 2^(1+1-2) = 1 and 2^(2+0-2) = 1.
+    value = loss(logits, labels, log_ratio, num_frames=2, num_strata=1)
+    assert value.item() == pytest.approx(0, abs=1e-6)
+    # Two clips: weights (1, 2) and (1, 1/2), of the means 3/2 and 3/4.
+    value = loss(logits, labels, log_ratio, num_frames=1, num_strata=1)
+    assert value.item() == pytest.approx(-math.log(9 / 8) / 2)
+
+
+def test_bound_reads_draws_stratum_by_stratum():
+    """Four draws of the weights 1, 3 | 2, 6 in one clip of one frame."""
+    labels = FrameLabels(torch.ones(1, 4, 4).long(), torch.tensor([0]))
+    logits = [[torch.zeros(1, 1, 4, 4)]] * 4
+    weights = torch.tensor([[1.0], [3.0], [2.0], [6.0]])
+    log_ratio = weights.log() + math.log(2)
+    loss = build(type='ImportanceWeightedLoss', beta=1.0)
+    for num_strata, bound in (
+        (1, math.log(3)),
+        (2, (math.log(2) + math.log(4)) / 2),
+        (4, math.log(36) / 4),
+    ):
+        value = loss(logits, labels, log_ratio, 1, num_strata)
+        assert value.item() == pytest.approx(-bound, abs=1e-6)
+
+
+@pytest.mark.parametrize('num_strata', [1, 2])
+def test_bound_against_a_loop(num_strata):
+    """Clips, strata and draws one by one, in plain Python."""
+    labels, draws = three_masks(), random_draws(6, num_decodings=2)
+    rng = torch.Generator().manual_seed(2)
+    log_ratio = torch.randn(6, 3, generator=rng) * 3
+    total, per_stratum = 0.0, 6 // num_strata
+    for frames in ([0, 1], [2]):
+        for r in range(num_strata):
+            weights = []
+            for d in range(r * per_stratum, (r + 1) * per_stratum):
+                likelihood = sum(bernoulli(x, labels) for x in draws[d])
+                log_weight = 0.1 * likelihood + 0.5 * log_ratio[d]
+                weights.append(math.exp(log_weight[frames].sum()))
+            mean = sum(weights) / per_stratum
+            total += math.log(mean) / num_strata
+    loss = build(type='ImportanceWeightedLoss', temperature=0.1, beta=0.5)
+    value = loss(draws, labels, log_ratio, 2, num_strata)
+    assert value.item() == pytest.approx(-total / 3, rel=1e-5)
+
+
+def test_bound_learns_from_the_better_draw():
+    """The gradient of a draw is its share of the weight."""
+    labels = FrameLabels(torch.ones(1, 1, 1).long(), torch.tensor([0]))
+    leaves = [torch.zeros(1, 1, 1, 1, requires_grad=True) for _ in range(2)]
+    log_ratio = torch.tensor([[3.0], [1.0]]).log().requires_grad_()
+    loss = build(type='ImportanceWeightedLoss', beta=1.0)
+    loss([[x] for x in leaves], labels, log_ratio, 1, 1).backward()
+    # d log p / d logit = 1 - 1/2.
+    assert [x.grad.item() for x in leaves] == pytest.approx([-3 / 8, -1 / 8])
+    assert log_ratio.grad.flatten().tolist() == pytest.approx([-0.75, -0.25])
+
+
+@pytest.mark.parametrize('scale', [1.0, 1e6])
+def test_bound_is_float32_and_finite(scale):
+    """Half-precision logits, and log-ratios of extreme log-variances."""
+    labels = three_masks()
+    draws = [[x.bfloat16() * 50 for x in draw] for draw in random_draws(4)]
+    log_ratio = torch.randn(4, 3, requires_grad=True)
+    loss = build(type='ImportanceWeightedLoss', temperature=1.0, beta=1.0)
+    with torch.autocast('cpu', torch.bfloat16):
+        value = loss(draws, labels, scale * log_ratio, 2, 2)
+    value.backward()
+    assert value.dtype == torch.float32 and value.isfinite()
+    assert log_ratio.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ('shape', 'num_strata', 'message'),
+    [((4, 2), 2, r'\(4, 3\).*got \(4, 2\)'), ((4, 3), 3, 'got .* and 3')],
+)
+def test_bound_wants_a_ratio_for_each_draw(shape, num_strata, message):
+    loss = build(type='ImportanceWeightedLoss')
+    with pytest.raises(ValueError, match=message):
+        loss(random_draws(4), three_masks(), torch.zeros(shape), 2, num_strata)
 
 
 def test_perfect_segmentation_is_the_minimum():
@@ -247,6 +412,8 @@ def test_matching_reduction_is_checked():
         dict(type='StructureLoss'),
         dict(type='GaussianKLLoss'),
         dict(type='GeometricJSDLoss'),
+        dict(type='ImportanceWeightedLoss'),
+        dict(type='MonteCarloJSDLoss'),
         dict(type='OrthogonalityLoss'),
         dict(type='MutualInformationLoss', code_channels=4),
         dict(type='AVMatchingLoss'),

@@ -146,12 +146,11 @@ def test_every_term_from_the_features():
     prior, posterior = features.prior, features.posterior
     losses = head.loss(features, [], None)
     labels = features.labels
-    fused = head.fuse(prior, features)
+    (fused,) = head.fuse(prior, features)
     prior_logits = head.prior_decoder(fused, (64, 64))
     structure = MODELS.build(dict(type='StructureLoss'))
-    posterior_logits = head.posterior_decoder(
-        head.fuse(posterior, features), (64, 64)
-    )
+    (posterior_levels,) = head.fuse(posterior, features)
+    posterior_logits = head.posterior_decoder(posterior_levels, (64, 64))
     expected = dict(
         loss_structure_prior=structure(prior_logits[index], labels.labels),
         loss_structure_posterior=structure(
@@ -164,19 +163,19 @@ def test_every_term_from_the_features():
         expected[key] = (
             0.01
             * divergence(
-                posterior.gaussians[name],
-                prior.gaussians[name].select(torch.tensor(index)),
+                posterior.distributions[name],
+                prior.distributions[name].select(torch.tensor(index)),
             ).mean()
         )
     samples = [
-        {k: v[index] for k, v in path.samples.items()}
+        {k: v[index] for k, v in path.draws[0].samples.items()}
         for path in (prior, posterior)
     ]
     expected['loss_orthogonality'] = head.loss_orthogonality(*samples)
     expected['loss_mutual_information'] = head.loss_mutual_information(
         *(
-            (path.visual_code[index], path.audio_code[index])
-            for path in (prior, posterior)
+            (draw.visual_code[index], draw.audio_code[index])
+            for draw in (prior.draws[0], posterior.draws[0])
         )
     )
     # All frames, labelled or not.
@@ -193,9 +192,8 @@ def test_forward_is_the_prior_path():
     head, features = make_features()
     head.eval()
     logits = head(features)
-    expected = head.prior_decoder(
-        head.fuse(features.prior, features), (64, 64)
-    )
+    (levels,) = head.fuse(features.prior, features)
+    expected = head.prior_decoder(levels, (64, 64))
     assert logits.shape == (6, 1, 64, 64)
     torch.testing.assert_close(logits, expected)
 
@@ -220,13 +218,13 @@ def test_ignored_pixels_take_no_part():
     labels[:, :, 48:] = 255
     known = FrameLabels(labels, features.labels.index)
     logits = torch.randn(6, 1, 64, 64, requires_grad=True)
-    losses = head._segmentation('prior', logits, known, 1.0)
+    losses = head._segmentation('prior', [logits], known, 1.0)
     losses['loss_structure_prior'].backward()
     assert (logits.grad[..., 48:] == 0).all()
     assert (logits.grad[..., :48] != 0).all()
     moved = logits.detach().clone()
     moved[..., 48:] = 100
-    again = head._segmentation('prior', moved, known, 1.0)
+    again = head._segmentation('prior', [moved], known, 1.0)
     for name, value in losses.items():
         torch.testing.assert_close(again[name], value.detach())
 
@@ -261,6 +259,148 @@ def test_several_classes():
     losses = head.loss(features, [], None)
     assert losses['loss_ce_prior'].isfinite()
     assert head(features).shape == (6, 5, 64, 64)
+
+
+# --- variants --------------------------------------------------------------
+
+
+def test_shared_decoder_decodes_both_paths_and_is_saved_once():
+    head, features = make_features(shared_decoder=True)
+    head.eval()
+    (levels,) = head.fuse(features.posterior, features)
+    (logits,) = head.posterior_logits(features)
+    torch.testing.assert_close(logits, head.prior_decoder(levels, (64, 64)))
+    assert not any('posterior_decoder' in k for k in head.state_dict())
+    names = [name for name, _ in head.named_parameters(remove_duplicate=False)]
+    assert len(names) == len({id(p) for p in head.parameters()})
+
+
+def per_modality_features(**head):
+    model = build_model(
+        head=dict(PLAIN, **head),
+        neck=dict(injection=dict(type='PerModalityInjection')),
+    ).eval()
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch, [0, 3]))
+    return model, features
+
+
+def test_one_decoding_per_modality_and_their_losses_add_up():
+    """sum_m log p(y | x^m, s^m, c), Eq. 11."""
+    model, features = per_modality_features()
+    head = model.decode_head
+    losses = head.loss(features, [], None)
+    structure = MODELS.build(dict(type='StructureLoss'))
+    decodings = head.fuse(features.prior, features)
+    assert len(decodings) == 2
+    logits = [head.prior_decoder(levels, (64, 64)) for levels in decodings]
+    assert not torch.equal(*logits)
+    expected = sum(
+        structure(x[[0, 3]], features.labels.labels) for x in logits
+    )
+    torch.testing.assert_close(losses['loss_structure_prior'], expected)
+    # Prediction: the average of their probabilities.
+    mean = (logits[0].sigmoid() + logits[1].sigmoid()) / 2
+    torch.testing.assert_close(head(features).sigmoid(), mean)
+
+
+@pytest.mark.parametrize('modality', ['visual', 'audio'])
+def test_a_decoding_of_one_modality_does_not_see_the_other_code(modality):
+    model, features = per_modality_features()
+    draw = features.prior.draws[0]
+    codes = dict(visual=draw.visual_code, audio=draw.audio_code)
+    codes[modality] = codes[modality] + 1
+    level = torch.randn(6, CHANNELS, 2, 2)
+    inject = model.neck.prior_injection
+    before = inject(level, draw.visual_code, draw.audio_code)
+    after = inject(level, codes['visual'], codes['audio'])
+    for name, a, b in zip(('visual', 'audio'), before, after):
+        assert torch.equal(a, b) == (name != modality)
+
+
+def test_matching_of_several_decodings_is_their_mean():
+    model, features = per_modality_features(
+        loss_matching=dict(type='AVMatchingLoss')
+    )
+    head = model.decode_head
+    values = [
+        head.loss_matching(
+            head.prior_decoder(levels, (64, 64)), levels, features.audio
+        )
+        for levels in head.fuse(features.prior, features)
+    ]
+    torch.testing.assert_close(
+        head.loss(features, [], None)['loss_matching'], sum(values) / 2
+    )
+
+
+def test_draws_share_the_fusion_of_the_shallow_levels():
+    """S samples cost S deepest fusions and decodings, nothing else."""
+    model = build_model().eval()
+    features = model.extract_feat(make_batch(), num_samples=3)
+    calls = []
+    for i, fusion in enumerate(model.decode_head.fusion):
+        fusion.register_forward_hook(lambda *_, i=i: calls.append(i))
+    logits = model.decode_head.draw_logits(features)
+    assert len(logits) == 3
+    assert sorted(calls) == [0, 1, 2, 3, 3, 3]
+    mean = torch.stack([x.sigmoid() for x in logits]).mean(0)
+    torch.testing.assert_close(model.decode_head(features).sigmoid(), mean)
+
+
+def test_warmup_scales_every_latent_term_and_nothing_else():
+    head, features = make_features([0, 3])
+    head.eval()
+    full = head.loss(features, [], None)
+    head.latent_warmup = 0.25
+    scaled = head.loss(features, [], None)
+    latent = ('kl', 'jsd', 'orthogonality', 'mutual_information')
+    for name, value in full.items():
+        factor = 0.25 if any(word in name for word in latent) else 1.0
+        torch.testing.assert_close(scaled[name], factor * value, msg=name)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(loss_orthogonality=None),
+        dict(divergences=None),
+    ],
+    ids=['divergences', 'orthogonality'],
+)
+def test_terms_of_latents_that_do_not_exist_are_named(changes):
+    model = build_model(
+        head=dict(changes, loss_mutual_information=None),
+        neck=dict(latents=dict(type='UnfactorisedLatents')),
+    )
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    with pytest.raises(ValueError, match=r"\['shared'\].*'audio_specific'"):
+        model.decode_head.loss(features, [], None)
+
+
+def test_another_number_of_levels_than_the_neck_has():
+    model = build_model(head=dict(in_channels=(CHANNELS,) * 3))
+    features = model.extract_feat(make_batch())
+    with pytest.raises(ValueError, match='gave 4 levels.*has 3'):
+        model.decode_head(features)
+
+
+def test_a_posterior_is_needed():
+    model = build_model()
+    neck = MODELS.build(
+        dict(
+            type='AVMappingNeck',
+            in_channels=model.neck.in_channels,
+            out_channels=CHANNELS,
+            audio_channels=8,
+        )
+    )
+    model.neck = neck
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    with pytest.raises(ValueError, match='VAEDecodeHead.*AVDecodeHead'):
+        model.decode_head.loss(features, [], None)
 
 
 # --- the watched value -----------------------------------------------------

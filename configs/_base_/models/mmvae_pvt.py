@@ -1,7 +1,6 @@
 # The published model: PVTv2-B5, VGGish, factorised latents, TPAVI.
 channels = 128
 latent_channels = 16
-level_channels = (64, 128, 320, 512)
 model = dict(
     type='AVEncoderDecoder',
     data_preprocessor=dict(
@@ -34,7 +33,7 @@ model = dict(
     ),
     neck=dict(
         type='LatentFactorisationNeck',
-        in_channels=level_channels,
+        in_channels=(64, 128, 320, 512),
         out_channels=channels,
         audio_channels=128,
         latent_channels=latent_channels,

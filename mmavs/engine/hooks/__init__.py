@@ -1,5 +1,6 @@
 """Hooks."""
 
 from mmavs.engine.hooks.avs_visualization_hook import AVSVisualizationHook
+from mmavs.engine.hooks.latent_warmup_hook import LatentWarmupHook
 
-__all__ = ['AVSVisualizationHook']
+__all__ = ['AVSVisualizationHook', 'LatentWarmupHook']

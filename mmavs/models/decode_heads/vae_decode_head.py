@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmavs.structures import AVFeatures, FrameLabels, LatentPath
+from mmavs.models.decode_heads.av_decode_head import (
+    AVDecodeHead,
+    build_optional,
+)
+from mmavs.structures import AVFeatures, LatentPath
 
 
 @MODELS.register_module()
-class VAEDecodeHead(BaseDecodeHead):
+class VAEDecodeHead(AVDecodeHead):
     """Fuses each level with the sound, decodes both paths, and trains them.
 
     One fusion per level serves the prior and the posterior path; each path
@@ -23,18 +26,19 @@ class VAEDecodeHead(BaseDecodeHead):
         in_channels: channels of the levels, one number for each, all equal
             to ``channels``.
         channels: C.
-        fusion: config of the fusion of one level.
-        decoder: config of a decoder.
+        shared_decoder: decode both paths with the decoder of the prior path.
         divergences: name of a latent to the config of the divergence between
-            its posterior and its prior.
+            its posterior and its prior; their ``loss_weight`` is beta of Eq.
+            14.
         loss_orthogonality: config, or None to leave the term out.
         loss_mutual_information: config, or None to leave the term out.
-        loss_matching: config, or None to leave the term out.
-        prior_weight: weight of the segmentation loss of the prior path.
-        posterior_weight: gamma of Eq. 11, weight of that of the posterior.
-        **kwargs: as in mmseg's BaseDecodeHead; ``norm_cfg`` goes to the
-            decoders. Binary segmentation is the
-            default: ``num_classes=2, out_channels=1, threshold=0.5``.
+        posterior_weight: gamma of Eq. 11, weight of the segmentation loss of
+            the posterior path.
+        **kwargs: as in :class:`AVDecodeHead`.
+
+    Attributes:
+        latent_warmup: factor on every latent term, 1 unless
+            ``LatentWarmupHook`` sets it.
 
     Equation:
         Total to minimise: minus Eq. 14 of the supplement plus the
@@ -47,56 +51,18 @@ class VAEDecodeHead(BaseDecodeHead):
         in_channels: Sequence[int],
         channels: int,
         *,
-        fusion: dict,
-        decoder: dict | None = None,
+        shared_decoder: bool = False,
         divergences: dict[str, dict] | None = None,
         loss_orthogonality: dict | None = None,
         loss_mutual_information: dict | None = None,
-        loss_matching: dict | None = None,
-        prior_weight: float = 1.0,
         posterior_weight: float = 1.0,
-        num_classes: int = 2,
-        out_channels: int = 1,
-        threshold: float = 0.5,
-        loss_decode: dict | Sequence[dict] = dict(type='StructureLoss'),  # noqa: B006 (mmseg passes configs this way)
         **kwargs,
     ) -> None:
-        if set(in_channels) != {channels}:
-            raise ValueError(
-                f'every level must have channels={channels}, got '
-                f'in_channels={tuple(in_channels)}: the neck maps them'
-            )
-        kwargs.setdefault('dropout_ratio', 0)
-        kwargs.setdefault('init_cfg', None)
-        super().__init__(
-            in_channels=list(in_channels),
-            channels=channels,
-            num_classes=num_classes,
-            out_channels=out_channels,
-            threshold=threshold,
-            loss_decode=loss_decode,
-            in_index=list(range(len(in_channels))),
-            input_transform='multiple_select',
-            **kwargs,
-        )
-        # The decoders end in a classifier of their own.
-        del self.conv_seg
-        self.fusion = nn.ModuleList(
-            MODELS.build(dict(fusion, channels=channels)) for _ in in_channels
-        )
-        decoder = dict(decoder or dict(type='ResidualPyramidDecoder'))
-        if self.norm_cfg is not None:
-            decoder.setdefault('norm_cfg', self.norm_cfg)
-        self.prior_decoder, self.posterior_decoder = (
-            MODELS.build(
-                dict(
-                    decoder,
-                    channels=channels,
-                    num_levels=len(in_channels),
-                    out_channels=out_channels,
-                )
-            )
-            for _ in range(2)
+        super().__init__(in_channels, channels, **kwargs)
+        # None for a shared one: a module that is registered twice would be
+        # saved twice.
+        self.posterior_decoder = (
+            None if shared_decoder else MODELS.build(self._decoder_cfg)
         )
         self.divergences = nn.ModuleDict(
             {
@@ -104,23 +70,10 @@ class VAEDecodeHead(BaseDecodeHead):
                 for name, cfg in (divergences or {}).items()
             }
         )
-        self.loss_orthogonality = _build_optional(loss_orthogonality)
-        self.loss_mutual_information = _build_optional(loss_mutual_information)
-        self.loss_matching = _build_optional(loss_matching)
-        self.prior_weight = prior_weight
+        self.loss_orthogonality = build_optional(loss_orthogonality)
+        self.loss_mutual_information = build_optional(loss_mutual_information)
         self.posterior_weight = posterior_weight
-
-    def fuse(self, path: LatentPath, features: AVFeatures) -> list[Tensor]:
-        """Levels of one path fused with the sound, L x (N, C, h_l, w_l)."""
-        return [
-            fusion(level, features.audio, features.num_frames)
-            for fusion, level in zip(self.fusion, path.levels, strict=True)
-        ]
-
-    def forward(self, inputs: AVFeatures) -> Tensor:
-        """Logits of the prior path, (N, out_channels, H, W)."""
-        levels = self.fuse(inputs.prior, inputs)
-        return self.prior_decoder(levels, inputs.frame_size)
+        self.latent_warmup = 1.0
 
     def loss(
         self,
@@ -137,109 +90,97 @@ class VAEDecodeHead(BaseDecodeHead):
 
         Returns:
             A flat dict of scalars; what starts with ``loss_`` is summed.
+
+        Raises:
+            ValueError: if there is no posterior path, or a term names a
+                latent that does not exist.
         """
-        index = inputs.labels.index
-        prior_levels = self.fuse(inputs.prior, inputs)
-        prior_logits = self.prior_decoder(prior_levels, inputs.frame_size)
-        # The loss of the posterior path is on labelled frames only: in S4
-        # one in five needs decoding.
-        posterior_logits = self.posterior_decoder(
-            [level[index] for level in self.fuse(inputs.posterior, inputs)],
-            inputs.frame_size,
-        )
-        # Exponentials, logarithms and small differences: in float32 also
-        # where the network runs in half precision.
-        with torch.autocast(prior_logits.device.type, enabled=False):
-            prior_logits = prior_logits.float()
+        self._check_latents(inputs)
+        losses = super().loss(inputs, batch_data_samples, train_cfg)
+        logits = self.posterior_logits(inputs)
+        with torch.autocast(logits[0].device.type, enabled=False):
             return {
-                **self._segmentation(
-                    'prior',
-                    prior_logits[index],
-                    inputs.labels,
-                    self.prior_weight,
-                ),
-                **self._segmentation(
-                    'posterior',
-                    posterior_logits.float(),
-                    inputs.labels,
-                    self.posterior_weight,
-                ),
-                **self._latent_terms(inputs.prior, inputs.posterior, index),
-                **self._matching(prior_logits, prior_levels, inputs.audio),
+                **losses,
+                **self._posterior_terms(inputs, [x.float() for x in logits]),
+                **self._regularisers(inputs),
             }
 
-    def _segmentation(
-        self, path: str, logits: Tensor, labels: FrameLabels, weight: float
-    ) -> dict[str, Tensor]:
-        """Segmentation loss and watched IoU of one path."""
-        terms = self.loss_decode
-        if not isinstance(terms, nn.ModuleList):
-            terms = [terms]
-        losses: dict[str, Tensor] = {}
-        for term in terms:
-            name = f'{term.loss_name}_{path}'
-            losses[name] = losses.get(name, 0) + weight * term(
-                logits, labels.labels, ignore_index=self.ignore_index
+    def _check_latents(self, inputs: AVFeatures) -> None:
+        if inputs.posterior is None:
+            raise ValueError(
+                f'{type(self).__name__} trains a posterior path and the neck '
+                'gave none: a model without latents takes AVDecodeHead'
             )
-        losses[f'iou_{path}'] = self._foreground_iou(logits, labels)
-        return losses
+        wanted = set(self.divergences)
+        if self.loss_orthogonality is not None:
+            wanted.update(*self.loss_orthogonality.pairs)
+        known = inputs.posterior.distributions.keys()
+        if not wanted <= known:
+            raise ValueError(
+                'divergences and loss_orthogonality name the latents '
+                f'{sorted(wanted - known)}, but the neck has {sorted(known)}: '
+                'set model.decode_head to fit model.neck.latents'
+            )
 
-    def _latent_terms(
-        self, prior: LatentPath, posterior: LatentPath, index: Tensor
+    def posterior_logits(self, inputs: AVFeatures) -> list[Tensor]:
+        """Logits of each decoding of the posterior path.
+
+        Its loss is on labelled frames only: in S4 one in five needs
+        decoding.
+
+        Shapes:
+            - returns: D x (M, out_channels, H, W), M labelled frames.
+        """
+        decoder = self.posterior_decoder or self.prior_decoder
+        index = inputs.labels.index
+        return [
+            decoder([level[index] for level in levels], inputs.frame_size)
+            for levels in self.fuse(inputs.posterior, inputs)
+        ]
+
+    def _posterior_terms(
+        self, inputs: AVFeatures, logits: Sequence[Tensor]
     ) -> dict[str, Tensor]:
-        """Divergences and regularisers of the latents of labelled frames."""
-        losses = {
-            f'{divergence.loss_name}_{name}': divergence(
-                posterior.gaussians[name], prior.gaussians[name].select(index)
+        """Reconstruction of the posterior path, and the divergences."""
+        prior, posterior = inputs.prior, inputs.posterior
+        index = inputs.labels.index
+        divergences = {
+            f'{divergence.loss_name}_{name}': self.latent_warmup
+            * divergence(
+                posterior.distributions[name],
+                prior.distributions[name].select(index),
             )
             for name, divergence in self.divergences.items()
         }
-        paths = (prior, posterior)
+        segmentation = self._segmentation(
+            'posterior', logits, inputs.labels, self.posterior_weight
+        )
+        return segmentation | divergences
+
+    def _regularisers(self, inputs: AVFeatures) -> dict[str, Tensor]:
+        """Regularisers of what was drawn for the labelled frames."""
+        index = inputs.labels.index
+        draws = [path.draws[0] for path in _both(inputs)]
+        losses = {}
         if self.loss_orthogonality is not None:
             samples = (
-                {name: x[index].float() for name, x in path.samples.items()}
-                for path in paths
+                {name: x[index].float() for name, x in draw.samples.items()}
+                for draw in draws
             )
             term = self.loss_orthogonality
-            losses[term.loss_name] = term(*samples)
+            losses[term.loss_name] = self.latent_warmup * term(*samples)
         if self.loss_mutual_information is not None:
             codes = (
                 (
-                    path.visual_code[index].float(),
-                    path.audio_code[index].float(),
+                    draw.visual_code[index].float(),
+                    draw.audio_code[index].float(),
                 )
-                for path in paths
+                for draw in draws
             )
             term = self.loss_mutual_information
-            losses[term.loss_name] = term(*codes)
+            losses[term.loss_name] = self.latent_warmup * term(*codes)
         return losses
 
-    def _matching(
-        self, logits: Tensor, levels: Sequence[Tensor], audio: Tensor
-    ) -> dict[str, Tensor]:
-        """Audio-visual matching of all frames of the prior path."""
-        term = self.loss_matching
-        if term is None:
-            return {}
-        return {term.loss_name: term(logits, levels, audio)}
 
-    @torch.no_grad()
-    def _foreground_iou(self, logits: Tensor, labels: FrameLabels) -> Tensor:
-        """IoU of the foreground of all labelled frames together, to watch.
-
-        It takes the place of mmseg's ``acc_seg``, which for one channel is
-        the share of background.
-        """
-        if self.out_channels == 1:
-            predicted = logits.sigmoid()[:, 0] > self.threshold
-        else:
-            predicted = logits.argmax(1) > 0
-        known = labels.labels != labels.ignore_index
-        target = (labels.labels > 0) & known
-        predicted = predicted & known
-        union = (predicted | target).sum().clamp(min=1)
-        return (predicted & target).sum() / union
-
-
-def _build_optional(cfg: dict | None) -> nn.Module | None:
-    return None if cfg is None else MODELS.build(cfg)
+def _both(inputs: AVFeatures) -> tuple[LatentPath, LatentPath]:
+    return inputs.prior, inputs.posterior

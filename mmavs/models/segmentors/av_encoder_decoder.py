@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmavs.functional.predictive import average_logits, foreground_std
 from mmavs.structures import AVFeatures, ClipBatch, FrameLabels
 
 
@@ -25,9 +29,15 @@ class AVEncoderDecoder(EncoderDecoder):
         decode_head: config of the decode head.
         **kwargs: as in mmseg's EncoderDecoder (``train_cfg``, ``test_cfg``,
             ``data_preprocessor``, ``init_cfg``).
+            ``test_cfg=dict(num_samples=S)`` draws the codes S times at
+            prediction: the probabilities are averaged, and every data sample
+            gets ``uncertainty``, (1, H, W), the standard deviation of the
+            probability of the foreground over the draws. Without it the
+            codes are their means, and a prediction is deterministic.
 
     Raises:
-        ValueError: for ``test_cfg.mode='slide'`` or an auxiliary head.
+        ValueError: for ``test_cfg.mode='slide'``, a negative
+            ``num_samples`` or an auxiliary head.
     """
 
     def __init__(
@@ -52,13 +62,21 @@ class AVEncoderDecoder(EncoderDecoder):
                 'codes and the temporal fusion need the whole frames of a '
                 'clip; resize the frames instead of sliding a window'
             )
+        if kwargs['test_cfg'].setdefault('num_samples', 0) < 0:
+            raise ValueError(
+                'test_cfg.num_samples must be at least 0, got '
+                f'{kwargs["test_cfg"].num_samples}'
+            )
         super().__init__(
             backbone=backbone, neck=neck, decode_head=decode_head, **kwargs
         )
         self.audio_backbone = MODELS.build(audio_backbone)
 
     def extract_feat(
-        self, inputs: ClipBatch, labels: FrameLabels | None = None
+        self,
+        inputs: ClipBatch,
+        labels: FrameLabels | None = None,
+        num_samples: int = 0,
     ) -> AVFeatures:
         """Prior path and, with labels, posterior path of a batch."""
         return self.neck(
@@ -67,7 +85,52 @@ class AVEncoderDecoder(EncoderDecoder):
             audio=self.audio_backbone(inputs.log_mel),
             num_frames=inputs.num_frames,
             labels=labels,
+            num_samples=num_samples,
         )
+
+    def encode_decode(
+        self, inputs: ClipBatch, batch_img_metas: list[dict]
+    ) -> Tensor:
+        """Logits of every frame, and the uncertainty if codes are drawn.
+
+        Shapes:
+            - returns: (N, out_channels, H, W), with one channel more for
+              the uncertainty.
+        """
+        num_samples = self.test_cfg.num_samples
+        features = self.extract_feat(inputs, num_samples=num_samples)
+        draws = self.decode_head.draw_logits(features)
+        maps = [average_logits(draws)]
+        if num_samples:
+            maps.append(foreground_std(draws))
+        return self.decode_head.predict_by_feat(
+            torch.cat(maps, dim=1), batch_img_metas
+        )
+
+    def postprocess_result(
+        self, seg_logits: Tensor, data_samples: list | None = None
+    ) -> list:
+        """Results at the original size; see the class for ``uncertainty``."""
+        channels = self.decode_head.out_channels
+        results = super().postprocess_result(
+            seg_logits[:, :channels], data_samples
+        )
+        uncertainty = seg_logits[:, channels:]
+        if uncertainty.shape[1] == 0:
+            return results
+        # Once more for the same crop, flip and size. Two equal channels:
+        # mmseg takes the sigmoid of a single one.
+        blank = data_samples and [
+            SegDataSample(metainfo=sample.metainfo) for sample in data_samples
+        ]
+        maps = super().postprocess_result(
+            uncertainty.repeat(1, 2, 1, 1), blank
+        )
+        for result, value in zip(results, maps, strict=True):
+            result.set_data(
+                dict(uncertainty=PixelData(data=value.seg_logits.data[:1]))
+            )
+        return results
 
     def loss(self, inputs: ClipBatch, data_samples: list) -> dict:
         """Losses of a batch; the masks are read from the samples here only.

@@ -47,10 +47,13 @@ class _ConvStack(nn.Sequential):
 class GaussianHead(nn.Module):
     """Two linear maps, (N, D) to a Gaussian (N, K)."""
 
-    def __init__(self, in_features: int, latent_channels: int) -> None:
+    def __init__(
+        self, in_features: int, latent_channels: int, initial_log_var: float
+    ) -> None:
         super().__init__()
         self.mean = nn.Linear(in_features, latent_channels)
         self.log_var = nn.Linear(in_features, latent_channels)
+        self.log_var.bias.data += initial_log_var
 
     def forward(self, x: Tensor) -> DiagonalGaussian:
         # float32 also under autocast: the divergences take exponentials.
@@ -63,6 +66,7 @@ class VisualEncoder(BaseModule):
     Args:
         in_channels: 3 for the prior, 4 for the posterior.
         latent_channels: K.
+        initial_log_var: added to the bias of the log-variance at the start.
         widths: channels of the five convolutions.
     """
 
@@ -70,11 +74,14 @@ class VisualEncoder(BaseModule):
         self,
         in_channels: int,
         latent_channels: int,
+        initial_log_var: float = 0.0,
         widths: Sequence[int] = (16, 32, 64, 128, 128),
     ) -> None:
         super().__init__()
         self.stack = _ConvStack(in_channels, widths)
-        self.head = GaussianHead(self.stack.out_features, latent_channels)
+        self.head = GaussianHead(
+            self.stack.out_features, latent_channels, initial_log_var
+        )
 
     def forward(self, image: Tensor) -> DiagonalGaussian:
         """Gaussian (N, K) from (N, in_channels, H, W)."""
@@ -87,11 +94,19 @@ class AudioEncoder(BaseModule):
     Args:
         audio_channels: size of the audio embedding.
         latent_channels: K.
+        initial_log_var: added to the bias of the log-variance at the start.
     """
 
-    def __init__(self, audio_channels: int, latent_channels: int) -> None:
+    def __init__(
+        self,
+        audio_channels: int,
+        latent_channels: int,
+        initial_log_var: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.head = GaussianHead(audio_channels, latent_channels)
+        self.head = GaussianHead(
+            audio_channels, latent_channels, initial_log_var
+        )
 
     def forward(self, audio: Tensor) -> DiagonalGaussian:
         """Gaussian (N, K) from (N, audio_channels)."""
@@ -106,7 +121,7 @@ class AudioMaskEncoder(BaseModule):
         in_channels: channels of the image: 1 for the mask, 3 for the frame,
             4 for both.
         latent_channels: K.
-        image_features: size of the summary of the image.
+        initial_log_var: added to the bias of the log-variance at the start.
         widths: channels of the five convolutions.
     """
 
@@ -115,14 +130,17 @@ class AudioMaskEncoder(BaseModule):
         audio_channels: int,
         in_channels: int,
         latent_channels: int,
-        image_features: int = 32,
+        initial_log_var: float = 0.0,
         widths: Sequence[int] = (16, 32, 64, 64, 64),
     ) -> None:
         super().__init__()
         self.stack = _ConvStack(in_channels, widths)
+        # Size of the summary of the image: C / 4 in the published model,
+        # whose audio embedding has C channels.
+        image_features = max(1, audio_channels // 4)
         self.image = nn.Linear(self.stack.out_features, image_features)
         self.head = GaussianHead(
-            audio_channels + image_features, latent_channels
+            audio_channels + image_features, latent_channels, initial_log_var
         )
 
     def forward(self, audio: Tensor, image: Tensor) -> DiagonalGaussian:

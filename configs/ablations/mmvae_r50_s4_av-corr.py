@@ -1,0 +1,5 @@
+# Gated by the channel-wise correlation instead of TPAVI.
+_base_ = ['../mmvae_r50_s4.py']
+model = dict(
+    decode_head=dict(fusion=dict(type='AVCorr')),
+)

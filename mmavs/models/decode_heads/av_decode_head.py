@@ -1,0 +1,230 @@
+"""Decode head of a model without latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from mmavs.functional.predictive import average_logits
+from mmavs.structures import AVFeatures, FrameLabels, LatentPath
+
+
+@MODELS.register_module()
+class AVDecodeHead(BaseDecodeHead):
+    """Fuses each level with the sound and decodes.
+
+    Args:
+        in_channels: channels of the levels, one number for each, all equal
+            to ``channels``.
+        channels: C.
+        fusion: config of the fusion of one level.
+        decoder: config of the decoder.
+        loss_matching: config, or None to leave the term out.
+        prior_weight: weight of the segmentation loss.
+        **kwargs: as in mmseg's BaseDecodeHead; ``norm_cfg`` goes to the
+            decoder. Binary segmentation is the
+            default: ``num_classes=2, out_channels=1, threshold=0.5``.
+
+    Origin:
+        With ``TPAVI`` and without latents, the baseline of Zhou et al.,
+        «Audio-Visual Segmentation», 2022.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int,
+        *,
+        fusion: dict,
+        decoder: dict | None = None,
+        loss_matching: dict | None = None,
+        prior_weight: float = 1.0,
+        num_classes: int = 2,
+        out_channels: int = 1,
+        threshold: float = 0.5,
+        loss_decode: dict | Sequence[dict] = dict(type='StructureLoss'),  # noqa: B006 (mmseg passes configs this way)
+        **kwargs,
+    ) -> None:
+        if set(in_channels) != {channels}:
+            raise ValueError(
+                f'every level must have channels={channels}, got '
+                f'in_channels={tuple(in_channels)}: the neck maps them'
+            )
+        kwargs.setdefault('dropout_ratio', 0)
+        kwargs.setdefault('init_cfg', None)
+        super().__init__(
+            in_channels=list(in_channels),
+            channels=channels,
+            num_classes=num_classes,
+            out_channels=out_channels,
+            threshold=threshold,
+            loss_decode=loss_decode,
+            in_index=list(range(len(in_channels))),
+            input_transform='multiple_select',
+            **kwargs,
+        )
+        # The decoders end in a classifier of their own.
+        del self.conv_seg
+        self.fusion = nn.ModuleList(
+            MODELS.build(dict(fusion, channels=channels)) for _ in in_channels
+        )
+        self._decoder_cfg = dict(
+            decoder or dict(type='ResidualPyramidDecoder'),
+            channels=channels,
+            num_levels=len(in_channels),
+            out_channels=out_channels,
+        )
+        if self.norm_cfg is not None:
+            self._decoder_cfg.setdefault('norm_cfg', self.norm_cfg)
+        self.prior_decoder = MODELS.build(self._decoder_cfg)
+        self.loss_matching = build_optional(loss_matching)
+        self.prior_weight = prior_weight
+
+    def fuse(
+        self, path: LatentPath, features: AVFeatures
+    ) -> list[list[Tensor]]:
+        """Levels of a path fused with the sound, once for each decoding.
+
+        Shapes:
+            - returns: D x L x (N, C, h_l, w_l), draw by draw. The decodings
+              share all levels but the deepest.
+
+        Raises:
+            ValueError: if the neck has another number of levels.
+        """
+        if len(path.levels) + 1 != len(self.fusion):
+            raise ValueError(
+                f'the neck gave {len(path.levels) + 1} levels, but '
+                f'decode_head.in_channels has {len(self.fusion)}, one per '
+                'level'
+            )
+        sound = (features.audio, features.num_frames)
+        *shallow_fusion, deepest_fusion = self.fusion
+        shallow = [
+            fusion(level, *sound)
+            for fusion, level in zip(shallow_fusion, path.levels, strict=True)
+        ]
+        return [
+            [*shallow, deepest_fusion(deepest, *sound)]
+            for draw in path.draws
+            for deepest in draw.deepest
+        ]
+
+    def draw_logits(self, inputs: AVFeatures) -> list[Tensor]:
+        """Logits (N, out_channels, H, W) of each draw of the prior path."""
+        logits = [
+            self.prior_decoder(levels, inputs.frame_size)
+            for levels in self.fuse(inputs.prior, inputs)
+        ]
+        return [average_logits(g) for g in by_draw(logits, inputs.prior)]
+
+    def forward(self, inputs: AVFeatures) -> Tensor:
+        """Logits of the prior path, (N, out_channels, H, W)."""
+        return average_logits(self.draw_logits(inputs))
+
+    def loss(
+        self,
+        inputs: AVFeatures,
+        batch_data_samples: list,
+        train_cfg: dict | None,
+    ) -> dict[str, Tensor]:
+        """Every loss term and the watched values of a batch.
+
+        Args:
+            inputs: features with ``labels``.
+            batch_data_samples: not read: the labels came with the features.
+            train_cfg: not used.
+
+        Returns:
+            A flat dict of scalars; what starts with ``loss_`` is summed.
+        """
+        decodings = self.fuse(inputs.prior, inputs)
+        logits = [
+            self.prior_decoder(levels, inputs.frame_size)
+            for levels in decodings
+        ]
+        # Exponentials, logarithms and small differences: in float32 also
+        # where the network runs in half precision.
+        with torch.autocast(logits[0].device.type, enabled=False):
+            logits = [x.float() for x in logits]
+            index = inputs.labels.index
+            return {
+                **self._segmentation(
+                    'prior',
+                    [x[index] for x in logits],
+                    inputs.labels,
+                    self.prior_weight,
+                ),
+                **self._matching(logits, decodings, inputs.audio),
+            }
+
+    def _segmentation(
+        self,
+        path: str,
+        logits: Sequence[Tensor],
+        labels: FrameLabels,
+        weight: float,
+    ) -> dict[str, Tensor]:
+        """Segmentation loss, summed over decodings, and watched IoU."""
+        terms = self.loss_decode
+        if not isinstance(terms, nn.ModuleList):
+            terms = [terms]
+        losses: dict[str, Tensor] = {}
+        for term in terms:
+            name = f'{term.loss_name}_{path}'
+            losses[name] = losses.get(name, 0) + weight * sum(
+                term(x, labels.labels, ignore_index=self.ignore_index)
+                for x in logits
+            )
+        losses[f'iou_{path}'] = self._foreground_iou(
+            average_logits(logits), labels
+        )
+        return losses
+
+    def _matching(
+        self,
+        logits: Sequence[Tensor],
+        decodings: Sequence[Sequence[Tensor]],
+        audio: Tensor,
+    ) -> dict[str, Tensor]:
+        """Audio-visual matching of all frames, averaged over decodings."""
+        term = self.loss_matching
+        if term is None:
+            return {}
+        values = [
+            term(x, levels, audio)
+            for x, levels in zip(logits, decodings, strict=True)
+        ]
+        return {term.loss_name: sum(values) / len(values)}
+
+    @torch.no_grad()
+    def _foreground_iou(self, logits: Tensor, labels: FrameLabels) -> Tensor:
+        """IoU of the foreground of all labelled frames together, to watch.
+
+        It takes the place of mmseg's ``acc_seg``, which for one channel is
+        the share of background.
+        """
+        if self.out_channels == 1:
+            predicted = logits.sigmoid()[:, 0] > self.threshold
+        else:
+            predicted = logits.argmax(1) > 0
+        known = labels.labels != labels.ignore_index
+        target = (labels.labels > 0) & known
+        predicted = predicted & known
+        union = (predicted | target).sum().clamp(min=1)
+        return (predicted & target).sum() / union
+
+
+def build_optional(cfg: dict | None) -> nn.Module | None:
+    """Build a component; None stays None."""
+    return None if cfg is None else MODELS.build(cfg)
+
+
+def by_draw(decodings: Sequence, path: LatentPath) -> list[Sequence]:
+    """Group what there is of each decoding by the draws of a path."""
+    step = len(path.draws[0].deepest)
+    return [decodings[i : i + step] for i in range(0, len(decodings), step)]

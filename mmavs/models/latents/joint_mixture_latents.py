@@ -1,0 +1,70 @@
+"""The joint latent as a mixture of experts."""
+
+from __future__ import annotations
+
+import torch
+from mmseg.registry import MODELS
+
+from mmavs.models.latents.joint_latents import JointLatents
+from mmavs.models.latents.latent_space import Samples
+from mmavs.structures import (
+    DiagonalGaussian,
+    Distributions,
+    GaussianMixture,
+)
+
+
+@MODELS.register_module()
+class JointMixtureLatents(JointLatents):
+    """The joint distribution is the mixture of the two experts.
+
+    It has no closed-form divergence: train it with ``IWAEDecodeHead``. The
+    posterior is drawn from in strata: in each of them every frame is
+    proposed to by another expert, and which expert comes first is random for
+    every frame, so that each draw alone is an exact sample of the mixture.
+
+    Args:
+        audio_channels: size of the audio embedding.
+        latent_channels: K.
+        initial_log_var: see :class:`LatentSpace`.
+        num_samples: L, draws of the posterior per stratum.
+
+    Equation:
+        q(z | X, y) = sum_m q(z | x^m, y) / M, and p likewise; Shi et al.
+        (2019).
+    """
+
+    def __init__(
+        self,
+        audio_channels: int = 128,
+        latent_channels: int = 16,
+        initial_log_var: float = 0.0,
+        num_samples: int = 2,
+    ) -> None:
+        super().__init__(audio_channels, latent_channels, initial_log_var)
+        if num_samples < 1:
+            raise ValueError(
+                f'num_samples must be at least 1, got {num_samples}'
+            )
+        self.num_samples = num_samples
+
+    def join_experts(
+        self, experts: tuple[DiagonalGaussian, ...]
+    ) -> GaussianMixture:
+        """Uniform mixture of the experts."""
+        return GaussianMixture(experts)
+
+    def draw_posterior(self, distributions: Distributions) -> list[Samples]:
+        """M L draws, stratum by stratum; samples in evaluation as well."""
+        mixture = distributions['joint']
+        num_experts, num_frames = len(mixture.experts), len(mixture.mean)
+        first = torch.randint(
+            num_experts,
+            (self.num_samples, num_frames),
+            device=mixture.mean.device,
+        )
+        return [
+            dict(joint=mixture.rsample((first[i] + stratum) % num_experts))
+            for stratum in range(num_experts)
+            for i in range(self.num_samples)
+        ]

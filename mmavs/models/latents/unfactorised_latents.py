@@ -1,0 +1,53 @@
+"""Latents without factorisation."""
+
+from __future__ import annotations
+
+import torch
+from mmseg.registry import MODELS
+from torch import nn
+
+from mmavs.models.latents.latent_space import Codes, LatentSpace, Samples
+
+
+@MODELS.register_module()
+class UnfactorisedLatents(LatentSpace):
+    """One latent per modality and no shared one, mapped to one joint code.
+
+    Args:
+        audio_channels: size of the audio embedding.
+        latent_channels: K.
+        initial_log_var: see :class:`LatentSpace`.
+
+    Equation:
+        z = L [z_v; z_a] serves as both codes, Fig. 1 of the supplement.
+    """
+
+    names = ('visual_specific', 'audio_specific')
+
+    def __init__(
+        self,
+        audio_channels: int = 128,
+        latent_channels: int = 16,
+        initial_log_var: float = 0.0,
+    ) -> None:
+        super().__init__(audio_channels, latent_channels, initial_log_var)
+        self.prior_fusion, self.posterior_fusion = (
+            nn.Linear(2 * latent_channels, latent_channels) for _ in range(2)
+        )
+
+    def prior_codes(self, samples: Samples) -> Codes:
+        """The joint code of the prior path, twice."""
+        return _fuse(self.prior_fusion, samples)
+
+    def posterior_codes(self, samples: Samples) -> Codes:
+        """The joint code of the posterior path, twice."""
+        return _fuse(self.posterior_fusion, samples)
+
+
+def _fuse(fusion: nn.Linear, samples: Samples) -> Codes:
+    code = fusion(
+        torch.cat(
+            [samples['visual_specific'], samples['audio_specific']], dim=1
+        )
+    )
+    return code, code
