@@ -10,47 +10,35 @@ runs. What is finished is not done again; what was interrupted goes on.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import shlex
-import shutil
-import subprocess
-import sys
-import time
-from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from steps.runner import (
+    ROOT,
+    Step,
+    StepError,
+    StepRunner,
+    digest,
+    fingerprint,
+    prepare,
+)
+from steps.synthetic import (
+    MS3_CLIPS,
+    S4_CLIPS,
+    audio_option,
+    audio_step,
+    data_options,
+    data_step,
+    settings_path,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
 CONDITIONS = ('matched', 'twin', 'swapped', 'silence')
 # How the names of what the demo writes begin.
 OWN = ('audio', 's4', 'ms3', 'logs', 'steps', 'summary')
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command and what it is for.
-
-    Attributes:
-        name: key in the records.
-        purpose: what the user reads.
-        command: arguments after the Python interpreter.
-        output: what exists when the step is done.
-        folder: of this step alone, removed before it starts anew.
-        resume: arguments that make an interrupted run go on.
-    """
-
-    name: str
-    purpose: str
-    command: tuple[str, ...]
-    output: Path
-    folder: Path | None = None
-    resume: tuple[str, ...] = ()
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,11 +48,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--work-dir',
+        type=settings_path,
         default='work_dirs/demo',
         help='relative to the checkout; default: %(default)s',
     )
     parser.add_argument(
         '--data',
+        type=settings_path,
         default='data/synthetic',
         help='where the clips go, relative to the checkout; default: '
         '%(default)s',
@@ -76,7 +66,7 @@ def parse_args() -> argparse.Namespace:
         '--clips',
         type=int,
         nargs=3,
-        default=(800, 40, 80),
+        default=S4_CLIPS,
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='size of the S4 set',
     )
@@ -84,7 +74,7 @@ def parse_args() -> argparse.Namespace:
         '--ms3-clips',
         type=int,
         nargs=3,
-        default=(500, 40, 80),
+        default=MS3_CLIPS,
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='size of the MS3 set',
     )
@@ -98,23 +88,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--fresh', action='store_true', help='forget what was done before'
     )
-    args = parser.parse_args()
-    for path in (args.work_dir, args.data):
-        # mmengine reads its settings as lists at commas and drops blanks.
-        if set(path) & set(', []()"\'='):
-            parser.error(
-                f'{path!r}: a path here must be without blanks, commas, '
-                'brackets, quotation marks and equals signs'
-            )
-    return args
-
-
-def data_options(root: Path, loaders: str) -> list[str]:
-    """Settings that point the given loaders of a config to ``root``."""
-    return [
-        f'{loader}_dataloader.dataset.data_root={root}'
-        for loader in loaders.split()
-    ]
+    return parser.parse_args()
 
 
 def sheets(work: Path, subset: str) -> Path:
@@ -127,10 +101,6 @@ def plan(args: argparse.Namespace) -> list[Step]:
     work, data = Path(args.work_dir), Path(args.data)
     audio = work / 'audio'
     seed = f'randomness.seed={args.seed}'
-    audio_weights = (
-        'model.audio_backbone.init_cfg.checkpoint='
-        f'{audio / "audio_backbone.pth"}'
-    )
     # How long to train: the learning rate decays to the end of it.
     iters = [
         [
@@ -143,40 +113,8 @@ def plan(args: argparse.Namespace) -> list[Step]:
     ] or [[], [], []]
 
     steps = [
-        Step(
-            'data',
-            'Write the synthetic AVSBench',
-            (
-                'tools/dataset_converters/synthetic_avsbench.py',
-                str(data),
-                *('--subset', 's4', 'ms3'),
-                *('--clips', *map(str, args.clips)),
-                *('--ms3-clips', *map(str, args.ms3_clips)),
-                *('--seed', str(args.seed)),
-                *('--workers', str(min(4, os.cpu_count() or 1))),
-            ),
-            output=data / 'Multi-sources' / 'generator.json',
-            # Only ever overwrites a set that the generator made.
-            resume=('--overwrite',),
-        ),
-        Step(
-            'audio',
-            'Teach the audio network what sounds',
-            (
-                'tools/pretrain_audio.py',
-                'configs/vggish_tiny_synthetic.py',
-                *('--work-dir', str(audio)),
-                '--cfg-options',
-                seed,
-                'train_dataloader.dataset.dataset.data_root='
-                f'{data / "Single-source"}',
-                *data_options(data / 'Single-source', 'val'),
-                *iters[0],
-            ),
-            output=audio / 'audio_backbone.pth',
-            folder=audio,
-            resume=('--resume',),
-        ),
+        data_step(data, args.seed, args.clips, args.ms3_clips),
+        audio_step(audio, data, args.seed, iters[0]),
     ]
     previous = None
     for subset, folder, what, step_iters in (
@@ -186,10 +124,9 @@ def plan(args: argparse.Namespace) -> list[Step]:
         config = f'configs/mmvae_tiny_{subset}.py'
         common = [
             seed,
-            audio_weights,
+            audio_option(audio / 'audio_backbone.pth'),
             *data_options(data / folder, 'train val test'),
         ]
-        # BEST is replaced by the best checkpoint of a finished training.
         start = [] if previous is None else [f'load_from=BEST:{previous}']
         out = work / subset
         steps += [
@@ -242,111 +179,6 @@ def plan(args: argparse.Namespace) -> list[Step]:
     return steps
 
 
-class Records:
-    """What was started and finished, kept in a JSON file.
-
-    A step is known by its command, those of all steps before it, and the
-    sources they ran: with another seed, or after a change of a config,
-    nothing of the old run is taken for finished.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.steps = json.loads(path.read_text()) if path.exists() else {}
-
-    def get(self, step: Step, key: str) -> dict:
-        """Record of a step, empty if it never began as it is now."""
-        record = self.steps.get(step.name, {})
-        return record if record.get('key') == key else {}
-
-    def put(self, step: Step, **record) -> None:
-        """Write a record; a kill leaves the old file or the new one."""
-        self.steps[step.name] = record
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix('.partial')
-        partial.write_text(json.dumps(self.steps, indent=2) + '\n')
-        partial.replace(self.path)
-
-
-def best_checkpoint(folder: Path) -> Path:
-    """The checkpoint that scored best on the validation clips."""
-    found = list(folder.glob('best_*.pth'))
-    if not found:
-        raise SystemExit(
-            f'{folder} holds no best_*.pth any more: --fresh starts over'
-        )
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def fingerprint() -> str:
-    """Hash of everything that decides what a step computes."""
-    digest = hashlib.sha256()
-    for folder in ('configs', 'mmavs', 'tools'):
-        for path in sorted((ROOT / folder).rglob('*.py')):
-            digest.update(path.relative_to(ROOT).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def prepare(work: Path, fresh: bool) -> None:
-    """Make sure that the work directory is the demo's to write in.
-
-    Raises:
-        SystemExit: if it holds something that the demo did not make.
-    """
-    if not work.exists() or not any(work.iterdir()):
-        return
-    if not (work / 'steps.json').exists():
-        raise SystemExit(
-            f'{work} is not empty and holds no steps.json, so the demo did '
-            'not make it; choose another --work-dir'
-        )
-    if fresh:
-        for path in work.iterdir():
-            if path.name.startswith(OWN):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def resolve(argument: str) -> str:
-    """Replace BEST:FOLDER in an argument by the checkpoint."""
-    before, marker, folder = argument.partition('BEST:')
-    return before + str(best_checkpoint(Path(folder))) if marker else argument
-
-
-def run(step: Step, arguments: list[str], log: Path) -> None:
-    """Run a command, its output into a log, its last line on the screen.
-
-    Raises:
-        SystemExit: if the command fails; with the end of its output.
-    """
-    tail: deque[str] = deque(maxlen=25)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        log.open('a') as file,
-        console.status('starting') as status,
-        subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors='replace',
-        ) as process,
-    ):
-        for line in process.stdout:
-            file.write(line)
-            file.flush()
-            if line.strip():
-                tail.append(line.rstrip())
-                status.update(_short(tail[-1]))
-    if process.returncode:
-        console.print('\n'.join(tail), markup=False)
-        raise SystemExit(
-            f'«{step.purpose}» ended with exit status {process.returncode}; '
-            f'the whole log is {log}. The same command goes on from here.'
-        )
-
-
 def _short(line: str) -> str:
     """The telling part of a log line, safe for rich."""
     for marker in (' - mmengine - INFO - ', ' - INFO - '):
@@ -356,7 +188,7 @@ def _short(line: str) -> str:
     )
 
 
-def summarise(work: Path, records: Records) -> dict:
+def summarise(work: Path, seconds: dict[str, float]) -> dict:
     """Scores of both sets and the seconds of every step."""
     summary: dict = {}
     for subset in ('s4', 'ms3'):
@@ -366,7 +198,7 @@ def summarise(work: Path, records: Records) -> dict:
         )
         for condition in CONDITIONS[1:]:
             summary[subset][f'mIoU_{condition}'] = scores[condition]['mIoU']
-    seconds = {k: round(v['seconds'], 1) for k, v in records.steps.items()}
+    seconds = {name: round(value, 1) for name, value in seconds.items()}
     seconds['total'] = round(sum(seconds.values()), 1)
     summary['seconds'] = seconds
     return summary
@@ -396,30 +228,18 @@ def show(summary: dict, work: Path) -> None:
     )
 
 
-def perform(step: Step, key: str, records: Records, work: Path) -> None:
-    """Do one step, from the start or from where it was interrupted."""
-    record = records.get(step, key)
-    resumable = record and (
-        step.folder is None or (step.folder / 'last_checkpoint').exists()
-    )
-    if not resumable and step.folder is not None and step.folder.exists():
-        shutil.rmtree(step.folder)
-    arguments = [resolve(argument) for argument in step.command]
-    if resumable:
-        # Before the settings: they take every argument that follows.
-        cut = (*arguments, '--cfg-options').index('--cfg-options')
-        arguments[cut:cut] = step.resume
-    console.print(f'  $ python {shlex.join(arguments)}', style='dim')
-    spent = record.get('seconds', 0.0)
-    start = time.monotonic()
-    done = False
-    try:
-        records.put(step, key=key, done=False, seconds=spent)
-        run(step, arguments, work / 'logs' / f'{step.name}.log')
-        done = True
-    finally:
-        spent += time.monotonic() - start
-        records.put(step, key=key, done=done, seconds=spent)
+def perform(runner: StepRunner, step: Step, key: str) -> None:
+    """Do a step, the last line of its output on the screen.
+
+    Raises:
+        SystemExit: if it fails; with the end of its output.
+    """
+    with console.status('starting') as status:
+        try:
+            runner.perform(step, key, lambda line: status.update(_short(line)))
+        except StepError as error:
+            console.print(error.tail, markup=False, soft_wrap=True)
+            raise SystemExit(str(error)) from None
 
 
 def main() -> None:
@@ -427,21 +247,21 @@ def main() -> None:
     args = parse_args()
     os.chdir(ROOT)
     work = Path(args.work_dir)
-    prepare(work, args.fresh)
-    records = Records(work / 'steps.json')
+    prepare(work / 'steps.json', OWN, args.fresh)
+    runner = StepRunner(work / 'steps.json', console)
     steps = plan(args)
-    key = fingerprint()
+    key = fingerprint('configs', 'mmavs', 'tools')
     for number, step in enumerate(steps, 1):
-        text = '\0'.join((key, *step.command))
-        key = hashlib.sha256(text.encode()).hexdigest()
+        # All that came before decides the result too.
+        key = digest(key, *step.command)
         head = f'[bold]({number}/{len(steps)}) {step.purpose}[/bold]'
-        record = records.get(step, key)
-        if record.get('done') and step.output.exists():
-            console.print(f'{head}: done in {record["seconds"]:.0f} s')
+        if runner.is_done(step, key):
+            seconds = runner.seconds()[step.name]
+            console.print(f'{head}: done in {seconds:.0f} s')
             continue
         console.print(head)
-        perform(step, key, records, work)
-    summary = summarise(work, records)
+        perform(runner, step, key)
+    summary = summarise(work, runner.seconds())
     (work / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
     show(summary, work)
 

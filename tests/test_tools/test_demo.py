@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def demo(monkeypatch, tmp_path):
     """The script, its commands recorded in the place of being run."""
+    monkeypatch.syspath_prepend(ROOT / 'tools')
     spec = importlib.util.spec_from_file_location(
         'tools_demo', ROOT / 'tools' / 'demo.py'
     )
@@ -26,7 +27,7 @@ def demo(monkeypatch, tmp_path):
     module.code = 'one'
     work = tmp_path / 'work'
 
-    def fake(step, arguments, log):
+    def fake(runner, step, arguments, watch):
         module.calls.append((step.name, arguments))
         step.output.parent.mkdir(parents=True, exist_ok=True)
         if step.name == module.fail_at:
@@ -58,8 +59,8 @@ def demo(monkeypatch, tmp_path):
         module.main()
         return [name for name, _ in module.calls]
 
-    monkeypatch.setattr(module, 'run', fake)
-    monkeypatch.setattr(module, 'fingerprint', lambda: module.code)
+    monkeypatch.setattr(module.StepRunner, 'execute', fake)
+    monkeypatch.setattr(module, 'fingerprint', lambda *_: module.code)
     module.main_with = run
     module.work = work
     return module
@@ -119,7 +120,9 @@ def test_interrupted_training_goes_on_only_from_a_checkpoint(demo, saved):
     with pytest.raises(SystemExit, match='killed'):
         demo.main_with()
     if saved:
-        (demo.work / 'ms3' / 'last_checkpoint').write_text('')
+        folder = demo.work / 'ms3'
+        (folder / 'iter_9.pth').write_text('')
+        (folder / 'last_checkpoint').write_text(str(folder / 'iter_9.pth'))
     demo.fail_at = None
     assert demo.main_with() == ALL[5:]
     arguments = demo.calls[0][1]
