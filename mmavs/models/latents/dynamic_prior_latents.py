@@ -38,7 +38,11 @@ class DynamicPriorLatents(FactorisedLatents):
         initial_log_var: float = 0.0,
         weights: Sequence[float] = (0.5, 0.5),
     ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+        super().__init__(
+            latent_channels,
+            audio_channels=audio_channels,
+            initial_log_var=initial_log_var,
+        )
         self.prior['shared'] = _DynamicPrior(
             VisualEncoder(3, latent_channels, initial_log_var),
             AudioEncoder(audio_channels, latent_channels, initial_log_var),

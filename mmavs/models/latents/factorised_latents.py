@@ -18,21 +18,15 @@ class FactorisedLatents(LatentSpace):
     code of a side is a linear map of its specific and the shared sample.
 
     Args:
-        audio_channels: size of the audio embedding.
         latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         Eq. 11 to 14 and Fig. 2 of the supplement.
     """
 
-    def __init__(
-        self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
-    ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+    def __init__(self, latent_channels: int = 16, **kwargs) -> None:
+        super().__init__(latent_channels=latent_channels, **kwargs)
         k = latent_channels
         self.prior_fusion, self.posterior_fusion = (
             nn.ModuleDict(

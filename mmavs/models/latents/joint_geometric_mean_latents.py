@@ -16,10 +16,8 @@ class JointGeometricMeanLatents(JointLatents):
     """The joint distribution is the geometric mean of the two experts.
 
     Args:
-        audio_channels: size of the audio embedding.
-        latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
         weights: pi of the visual and of the audio expert; they sum to 1.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         p(z | X) ~ p(z | x^v)^pi_v p(z | x^a)^pi_a, and q likewise; Eq. 10 of
@@ -28,12 +26,10 @@ class JointGeometricMeanLatents(JointLatents):
 
     def __init__(
         self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
         weights: Sequence[float] = (0.5, 0.5),
+        **kwargs,
     ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+        super().__init__(**kwargs)
         self.weights = tuple(weights)
 
     def join_experts(

@@ -24,10 +24,8 @@ class JointMixtureLatents(JointLatents):
     every frame, so that each draw alone is an exact sample of the mixture.
 
     Args:
-        audio_channels: size of the audio embedding.
-        latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
         num_samples: L, draws of the posterior per stratum.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         q(z | X, y) = sum_m q(z | x^m, y) / M, and p likewise; Shi et al.
@@ -36,12 +34,10 @@ class JointMixtureLatents(JointLatents):
 
     def __init__(
         self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
         num_samples: int = 2,
+        **kwargs,
     ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+        super().__init__(**kwargs)
         if num_samples < 1:
             raise ValueError(
                 f'num_samples must be at least 1, got {num_samples}'

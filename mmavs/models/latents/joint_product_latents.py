@@ -16,12 +16,10 @@ class JointProductLatents(JointLatents):
     """The joint distribution is the product of the two experts.
 
     Args:
-        audio_channels: size of the audio embedding.
-        latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
         unit_expert: multiply by a standard Gaussian too.
         weights: factors on the precision of the visual and of the audio
             expert; None for 1 each.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         p(z | X) ~ N(0, I) p(z | x^v) p(z | x^a), and q likewise; Eq. 9 of
@@ -30,13 +28,11 @@ class JointProductLatents(JointLatents):
 
     def __init__(
         self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
         unit_expert: bool = True,
         weights: Sequence[float] | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+        super().__init__(**kwargs)
         self.unit_expert = unit_expert
         self.weights = weights
 

@@ -20,12 +20,10 @@ class ProductOfExpertsLatents(LatentSpace):
     those of the single latents.
 
     Args:
-        audio_channels: size of the audio embedding.
-        latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
         unit_expert: multiply by a standard Gaussian too, as published.
         weights: factors on the precision of the specific and of the shared
             expert; None for 1 each.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         sc_m ~ PoE(N(0, I), s_m, c), as published. The product of experts of
@@ -35,13 +33,11 @@ class ProductOfExpertsLatents(LatentSpace):
 
     def __init__(
         self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
         unit_expert: bool = True,
         weights: Sequence[float] | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+        super().__init__(**kwargs)
         self.unit_expert = unit_expert
         self.weights = weights
 

@@ -14,9 +14,8 @@ class UnfactorisedLatents(LatentSpace):
     """One latent per modality and no shared one, mapped to one joint code.
 
     Args:
-        audio_channels: size of the audio embedding.
         latent_channels: K.
-        initial_log_var: see :class:`LatentSpace`.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         z = L [z_v; z_a] serves as both codes, Fig. 1 of the supplement.
@@ -24,13 +23,8 @@ class UnfactorisedLatents(LatentSpace):
 
     names = ('visual_specific', 'audio_specific')
 
-    def __init__(
-        self,
-        audio_channels: int = 128,
-        latent_channels: int = 16,
-        initial_log_var: float = 0.0,
-    ) -> None:
-        super().__init__(audio_channels, latent_channels, initial_log_var)
+    def __init__(self, latent_channels: int = 16, **kwargs) -> None:
+        super().__init__(latent_channels=latent_channels, **kwargs)
         self.prior_fusion, self.posterior_fusion = (
             nn.Linear(2 * latent_channels, latent_channels) for _ in range(2)
         )
