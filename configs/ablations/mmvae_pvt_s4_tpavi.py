@@ -1,14 +1,14 @@
 # No latents: the TPAVI baseline, with one path and one decoder.
 _base_ = ['../mmvae_pvt_s4.py']
-kept = ['in_channels', 'channels', 'fusion', 'loss_decode', 'loss_matching']
+terms = ('divergences', 'loss_orthogonality', 'loss_mutual_information')
 model = dict(
     neck=dict(
-        {k: _base_.model.neck[k] for k in ('in_channels', 'out_channels')},
+        {k: v for k, v in _base_.model.neck.items() if k[:6] != 'latent'},
         _delete_=True,
         type='AVMappingNeck',
     ),
     decode_head=dict(
-        {key: _base_.model.decode_head[key] for key in kept},
+        {k: v for k, v in _base_.model.decode_head.items() if k not in terms},
         _delete_=True,
         type='AVDecodeHead',
     ),

@@ -60,7 +60,7 @@ def product_of_experts(
     """
     experts = list(gaussians)
     weights = [1.0] * len(experts) if weights is None else list(weights)
-    _check_weights(len(experts), weights)
+    check_weights(len(experts), weights)
     if unit_expert:
         zero = torch.zeros_like(experts[0].mean)
         experts.append(DiagonalGaussian(zero, zero))
@@ -96,11 +96,7 @@ def geometric_mean(
         f ~ prod_i g_i^{w_i}, sum_i w_i = 1 (Sutter et al., 2020); see
         :func:`product_of_experts`.
     """
-    if abs(sum(weights) - 1) > 1e-6:
-        raise ValueError(
-            'weights of a geometric mean must sum to 1, got '
-            f'{tuple(weights)} with sum {sum(weights)}'
-        )
+    check_weights(len(gaussians), weights, normalised=True)
     return product_of_experts(gaussians, weights)
 
 
@@ -182,7 +178,20 @@ def _information_of_coin(logit: Tensor) -> Tensor:
     return value.clamp(min=0)
 
 
-def _check_weights(count: int, weights: Sequence[float]) -> None:
+def check_weights(
+    count: int, weights: Sequence[float], normalised: bool = False
+) -> None:
+    """Check the weights of the experts of a product.
+
+    Args:
+        count: number of experts.
+        weights: one for each.
+        normalised: whether they must sum to 1, as in a geometric mean.
+
+    Raises:
+        ValueError: if the weights are not as many as the experts, not
+            positive, or do not sum to 1 where they must.
+    """
     if count == 0 or len(weights) != count:
         raise ValueError(
             'as many weights as Gaussians are needed, and one or more, got '
@@ -190,3 +199,8 @@ def _check_weights(count: int, weights: Sequence[float]) -> None:
         )
     if min(weights) <= 0:
         raise ValueError(f'weights must be positive, got {tuple(weights)}')
+    if normalised and abs(sum(weights) - 1) > 1e-6:
+        raise ValueError(
+            'weights of a geometric mean must sum to 1, got '
+            f'{tuple(weights)} with sum {sum(weights)}'
+        )

@@ -32,8 +32,8 @@ def importance_weighted_bound(log_weights: Tensor) -> Tensor:
         ValueError: if ``log_weights`` does not have these three axes.
 
     Equation:
-        1/R sum_r log [ 1/L sum_l w_rl ] (Burda et al., 2016; the strata:
-        Shi et al., 2019).
+        1/R sum_r log [ 1/L sum_l w_rl ] (Burda et al., 2016). In Shi et al.
+        (2019) a stratum keeps to one expert.
     """
     if log_weights.dim() != 3:
         raise ValueError(

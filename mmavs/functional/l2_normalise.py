@@ -27,9 +27,7 @@ def l2_normalise(x: Tensor, dim: int, eps: float = 1e-6) -> Tensor:
     return x * torch.rsqrt(squares + eps).to(x.dtype)
 
 
-def wide_sum(
-    x: Tensor, dim: int | tuple[int, ...], keepdim: bool = False
-) -> Tensor:
+def wide_sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """torch.sum that accumulates in float32 at least."""
     dtype = torch.promote_types(x.dtype, torch.float32)
-    return torch.sum(x, dim=dim, keepdim=keepdim, dtype=dtype)
+    return torch.sum(x, dim=dim, dtype=dtype)

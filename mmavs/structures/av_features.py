@@ -29,7 +29,8 @@ class CodeDraw:
 
     Shapes:
         - deepest: D x (N, C, h, w).
-        - samples, visual_code, audio_code: (N, K); None without latents.
+        - samples, visual_code, audio_code: (N, K); without latents there
+          are no samples, and the codes are None.
     """
 
     deepest: tuple[Tensor, ...]

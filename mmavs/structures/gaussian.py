@@ -13,9 +13,8 @@ from torch import Tensor
 class DiagonalGaussian:
     """A batch of Gaussians with diagonal covariance.
 
-    Whatever is sampled is also what the divergences measure: both read the
-    same ``mean`` and ``log_var``, and the standard deviation is
-    ``exp(log_var / 2)`` everywhere.
+    Samples and divergences of it read the same ``mean`` and ``log_var``: the
+    standard deviation is ``exp(log_var / 2)`` everywhere.
 
     Args:
         mean: location.
@@ -68,6 +67,14 @@ class DiagonalGaussian:
             distance.square() + self.log_var + math.log(2 * math.pi)
         )
         return -0.5 * per_dimension.sum(1)
+
+    def with_log_std(self) -> DiagonalGaussian:
+        """The Gaussian of which ``log_var`` is the log of the deviation.
+
+        Another Gaussian than the one that :meth:`rsample` draws from; see
+        ``log_std`` of the divergences.
+        """
+        return DiagonalGaussian(self.mean, 2 * self.log_var)
 
     def select(self, index: Tensor) -> DiagonalGaussian:
         """Keep the rows of ``index`` (M,), as Gaussians of shape (M, K)."""

@@ -44,7 +44,6 @@ def test_half_precision_sums_in_float32(dtype):
 def test_the_sum_of_float64_stays_float64():
     x = torch.full((3, 2), 0.1, dtype=torch.float64)
     assert wide_sum(x, dim=(0, 1)).dtype == torch.float64
-    assert wide_sum(x, dim=0, keepdim=True).shape == (1, 2)
 
 
 def test_float16_beyond_the_root_of_its_range():

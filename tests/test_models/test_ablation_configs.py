@@ -136,14 +136,15 @@ def test_step_of_the_whole_published_model(variant):
     check_gradients(model)
 
 
-@pytest.mark.parametrize('variant', VARIANTS)
-def test_samples_at_prediction(variant):
+@pytest.mark.parametrize('bf16', [False, True], ids=['float32', 'bf16'])
+@pytest.mark.parametrize('variant', [v for v in VARIANTS if v != 'tpavi'])
+def test_samples_at_prediction(variant, bf16):
     """Averaged probabilities and an uncertainty map in every sample."""
     config = read('tiny', variant)
     config.model.test_cfg.num_samples = 4
     model = build(config).eval()
     batch = make_batch(1)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast('cpu', enabled=bf16):
         results = model.predict(
             batch, make_samples(make_masks(batch), num_frames=3)
         )
@@ -151,9 +152,36 @@ def test_samples_at_prediction(variant):
     for result in results:
         uncertainty = result.uncertainty.data
         assert uncertainty.shape == result.seg_logits.data.shape == (1, 64, 64)
+        assert result.seg_logits.data.isfinite().all()
         assert (uncertainty >= 0).all() and (uncertainty <= 0.5).all()
-        # The baseline has nothing to draw.
-        assert (uncertainty.max() > 0) == (variant != 'tpavi')
+        assert uncertainty.max() > 0
+
+
+def test_the_baseline_has_nothing_to_draw():
+    config = read('tiny', 'tpavi')
+    config.model.test_cfg.num_samples = 4
+    model = build(config).eval()
+    with pytest.raises(ValueError, match='4 samples.*no latents'):
+        model.predict(make_batch(1))
+
+
+def test_the_baseline_keeps_all_but_the_latents():
+    for backbone in ('pvt', 'r50', 'tiny'):
+        base = Config.fromfile(ROOT / f'configs/mmvae_{backbone}_s4.py').model
+        model = read(backbone, 'tpavi').model
+        for part, latent in (
+            ('neck', {'latents', 'latent_channels'}),
+            (
+                'decode_head',
+                {
+                    'divergences',
+                    'loss_orthogonality',
+                    'loss_mutual_information',
+                },
+            ),
+        ):
+            kept = {k: v for k, v in base[part].items() if k not in latent}
+            assert model[part] == dict(kept, type=model[part].type)
 
 
 @pytest.mark.parametrize('variant', VARIANTS)

@@ -4,7 +4,10 @@ import copy
 
 import pytest
 import torch
-from mmengine.model import MMDistributedDataParallel
+from mmengine.model import (
+    ExponentialMovingAverage,
+    MMDistributedDataParallel,
+)
 from mmengine.optim import OptimWrapper
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
@@ -406,9 +409,30 @@ def process_group():
     distributed.destroy_process_group()
 
 
-def test_distributed_training_finds_no_unused_parameter(process_group):
+NO_TERMS = dict(
+    divergences=None, loss_orthogonality=None, loss_mutual_information=None
+)
+MIXTURE = dict(
+    head=dict(NO_TERMS, type='IWAEDecodeHead'),
+    neck=dict(latents=dict(type='JointMixtureLatents')),
+)
+
+
+@pytest.mark.parametrize(
+    'parts',
+    [
+        {},
+        dict(head=dict(shared_decoder=True)),
+        dict(neck=dict(injection=dict(type='PerModalityInjection'))),
+        MIXTURE,
+    ],
+    ids=['default', 'shared decoder', 'per modality', 'mixture'],
+)
+def test_distributed_training_finds_no_unused_parameter(process_group, parts):
     """DDP raises in the second step if the first left one without gradient."""
-    model = build_model(data_preprocessor=dict(type='AVSegDataPreProcessor'))
+    model = build_model(
+        data_preprocessor=dict(type='AVSegDataPreProcessor'), **parts
+    )
     wrapped = MMDistributedDataParallel(
         model, broadcast_buffers=False, find_unused_parameters=False
     )
@@ -417,6 +441,26 @@ def test_distributed_training_finds_no_unused_parameter(process_group):
     for _ in range(2):
         log = wrapped.train_step(pack(batch, make_masks(batch, S4)), optimiser)
     assert log['loss'].isfinite()
+
+
+@pytest.mark.parametrize(
+    'parts', [dict(head=dict(shared_decoder=True)), MIXTURE]
+)
+def test_average_of_the_weights(parts):
+    """EMA copies the model, and averages it under its own names."""
+    model = build_model(**parts).eval()
+    average = ExponentialMovingAverage(model, momentum=0.5)
+    average.update_parameters(model)  # the first is a copy
+    before = {k: v.clone() for k, v in model.named_parameters()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+        average.update_parameters(model)
+        assert average.module(make_batch(), mode='tensor').isfinite().all()
+    averaged = dict(average.module.named_parameters())
+    assert averaged.keys() == before.keys()
+    for name, value in before.items():
+        torch.testing.assert_close(averaged[name], 2 * value, msg=name)
 
 
 def test_any_backbone_of_mmseg():
@@ -491,6 +535,7 @@ def test_no_uncertainty_without_samples():
     assert not any('uncertainty' in result for result in results)
 
 
-def test_a_negative_number_of_samples_is_refused():
-    with pytest.raises(ValueError, match='num_samples.*-1'):
-        build_model(test_cfg=dict(num_samples=-1))
+@pytest.mark.parametrize('number', [-1, 2.5, '4'])
+def test_a_number_of_samples_that_is_none_is_refused(number):
+    with pytest.raises(ValueError, match=f'num_samples.*{number!r}'):
+        build_model(test_cfg=dict(num_samples=number))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
+from mmavs.models.latents import FactorisedLatents
 from mmavs.structures import DiagonalGaussian, GaussianMixture
 
 SPECIFIC = {'visual_specific', 'audio_specific'}
@@ -19,6 +20,11 @@ NAMES = dict(
     VisualLatents={'visual_specific'},
 )
 TYPES = sorted(NAMES)
+# What is drawn: of joint spaces the joint latent alone.
+DRAWN = {
+    name: {'joint'} if 'joint' in names else names
+    for name, names in NAMES.items()
+}
 
 
 def build(name, seed=0, **kwargs):
@@ -87,12 +93,12 @@ def test_prediction_takes_means_and_training_samples(name):
     latents = build(name)
     prior, _ = encode(latents)
     (first,), (second,) = (latents.draw_prior(prior) for _ in range(2))
-    assert set(first) == NAMES[name]
+    assert set(first) == DRAWN[name]
     for key in first:
         assert (first[key] != second[key]).all()
     (means,) = latents.eval().draw_prior(prior)
-    for key, d in prior.items():
-        assert torch.equal(means[key], d.mean)
+    for key, mean in means.items():
+        assert torch.equal(mean, prior[key].mean)
 
 
 @pytest.mark.parametrize('training', [True, False])
@@ -102,9 +108,9 @@ def test_several_samples_on_request(name, training):
     prior, _ = encode(latents)
     draws = latents.draw_prior(prior, num_samples=3)
     assert len(draws) == 3
-    for key, d in prior.items():
+    for key in DRAWN[name]:
         assert len({x[key][0, 0].item() for x in draws}) == 3
-        assert all((x[key] != d.mean).any() for x in draws)
+        assert all((x[key] != prior[key].mean).any() for x in draws)
 
 
 @pytest.mark.parametrize('name', TYPES)
@@ -274,3 +280,39 @@ def test_mixture_draws_in_evaluation_too():
 def test_number_of_draws_is_checked():
     with pytest.raises(ValueError, match='num_samples.*got 0'):
         build('JointMixtureLatents', num_samples=0)
+
+
+@pytest.mark.parametrize(
+    ('name', 'weights'),
+    [
+        ('ProductOfExpertsLatents', (1, 2, 3)),
+        ('JointProductLatents', (1, -1)),
+        ('JointGeometricMeanLatents', (0.5, 0.6)),
+        ('DynamicPriorLatents', (0.5, 0.6)),
+    ],
+)
+def test_wrong_weights_are_refused_when_the_model_is_built(name, weights):
+    with pytest.raises(ValueError, match='weights'):
+        build(name, weights=weights)
+
+
+def test_weights_of_the_joint_product():
+    """The precision of each expert times its weight, and the unit's."""
+    experts = encode(build('JointProductLatents').eval())[0]
+    latents = build('JointProductLatents', weights=(2.0, 0.5))
+    joint = encode(latents.eval())[0]['joint']
+    precisions = [
+        w * torch.exp(-experts[name].log_var.double())
+        for w, name in zip((2.0, 0.5), ('visual_specific', 'audio_specific'))
+    ]
+    torch.testing.assert_close(
+        joint.log_var.double(), -(sum(precisions) + 1).log()
+    )
+
+
+def test_names_of_a_subclass_are_checked():
+    class Misspelt(FactorisedLatents):
+        names = ('share',)
+
+    with pytest.raises(ValueError, match=r"Misspelt.*'share'"):
+        Misspelt()

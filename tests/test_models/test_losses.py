@@ -424,3 +424,34 @@ def test_names_enter_the_sum_once(cfg):
     assert isinstance(loss, nn.Module)
     assert loss.loss_name.startswith('loss_')
     assert build(**cfg, loss_name='loss_other').loss_name == 'loss_other'
+
+
+@pytest.mark.parametrize('name', ['GaussianKLLoss', 'GeometricJSDLoss'])
+def test_log_std_reads_the_second_moment_as_a_deviation(name):
+    """The divergence of N(m, exp(s)) where samples have exp(s / 2)."""
+    q, p = gaussian(0), gaussian(1)
+    value = build(type=name, log_std=True, loss_weight=1)(q, p)
+    # Variances exp(s)^2 = exp(2 s).
+    expected = build(type=name, loss_weight=1)(
+        DiagonalGaussian(q.mean, 2 * q.log_var),
+        DiagonalGaussian(p.mean, 2 * p.log_var),
+    )
+    torch.testing.assert_close(value, expected)
+    if name == 'GaussianKLLoss':
+        normals = [Normal(g.mean, g.log_var.exp()) for g in (q, p)]
+        torch.testing.assert_close(
+            value, kl_divergence(*normals).sum(1).mean()
+        )
+    zero = build(type=name, log_std=True)(q, q)
+    torch.testing.assert_close(zero, torch.tensor(0.0), rtol=0, atol=1e-7)
+
+
+def test_wrong_weights_of_the_jsd_are_refused_at_once():
+    with pytest.raises(ValueError, match='sum to 1'):
+        build(type='GeometricJSDLoss', weights=(0.5, 0.6))
+
+
+@pytest.mark.parametrize('temperature', [0, -1.0])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(ValueError, match=f'temperature.*{temperature}'):
+        build(type='ImportanceWeightedLoss', temperature=temperature)

@@ -1,5 +1,7 @@
 """The decode head: fusion, decoders and the dict of losses."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -335,7 +337,7 @@ def test_matching_of_several_decodings_is_their_mean():
 
 
 def test_draws_share_the_fusion_of_the_shallow_levels():
-    """S samples cost S deepest fusions and decodings, nothing else."""
+    """S samples cost a larger deepest level and S decodings, nothing else."""
     model = build_model().eval()
     features = model.extract_feat(make_batch(), num_samples=3)
     calls = []
@@ -343,9 +345,73 @@ def test_draws_share_the_fusion_of_the_shallow_levels():
         fusion.register_forward_hook(lambda *_, i=i: calls.append(i))
     logits = model.decode_head.draw_logits(features)
     assert len(logits) == 3
-    assert sorted(calls) == [0, 1, 2, 3, 3, 3]
+    # The deepest at once, as more clips of one batch.
+    assert sorted(calls) == [0, 1, 2, 3]
     mean = torch.stack([x.sigmoid() for x in logits]).mean(0)
     torch.testing.assert_close(model.decode_head(features).sigmoid(), mean)
+
+
+def test_two_draws_of_the_posterior_are_averaged():
+    """Decodings of a draw add up, draws are a Monte-Carlo mean."""
+    head, features = make_features([0, 3], **PLAIN)
+    head.eval()
+    (logits,) = head.posterior_logits(features)
+    draws = features.posterior.draws
+    twice = replace(
+        features,
+        posterior=replace(features.posterior, draws=draws * 2),
+    )
+    once, again = (
+        head.loss(f, [], None)['loss_structure_posterior']
+        for f in (features, twice)
+    )
+    structure = MODELS.build(dict(type='StructureLoss'))
+    torch.testing.assert_close(once, structure(logits, features.labels.labels))
+    torch.testing.assert_close(once, again)
+
+
+@pytest.mark.parametrize('num_samples', [1, 4])
+def test_statistics_of_the_fusion_do_not_depend_on_the_draws(num_samples):
+    """One batch of each path, however often the posterior is drawn."""
+    latents = dict(type='JointMixtureLatents', num_samples=num_samples)
+    model = build_model(
+        head=dict(PLAIN, type='IWAEDecodeHead'), neck=dict(latents=latents)
+    )
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    model.decode_head.loss(features, [], None)
+    for fusion in model.decode_head.fusion:
+        assert fusion.out_norm.num_batches_tracked == 2
+
+
+def test_several_clips_of_several_draws_are_fused_apart():
+    """As if each draw had been a batch of its own."""
+    model = build_model().eval()
+    features = model.extract_feat(make_batch(), num_samples=2)
+    path = features.prior
+    for draw, levels in zip(
+        path.draws, model.decode_head.fuse(path, features), strict=True
+    ):
+        alone = model.decode_head.fusion[-1](
+            draw.deepest[0], features.audio, features.num_frames
+        )
+        torch.testing.assert_close(levels[-1], alone)
+
+
+def test_orthogonality_of_what_is_not_drawn_is_named():
+    pairs = [('visual_specific', 'audio_specific')]
+    model = build_model(
+        head=dict(
+            divergences=None,
+            loss_mutual_information=None,
+            loss_orthogonality=dict(type='OrthogonalityLoss', pairs=pairs),
+        ),
+        neck=dict(latents=dict(type='JointProductLatents')),
+    )
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    with pytest.raises(ValueError, match=r"orthogonality.*\['joint'\]"):
+        model.decode_head.loss(features, [], None)
 
 
 def test_warmup_scales_every_latent_term_and_nothing_else():
@@ -384,6 +450,46 @@ def test_another_number_of_levels_than_the_neck_has():
     features = model.extract_feat(make_batch())
     with pytest.raises(ValueError, match='gave 4 levels.*has 3'):
         model.decode_head(features)
+
+
+def test_a_mixture_without_its_head_is_refused():
+    model = build_model(
+        head=dict(PLAIN), neck=dict(latents=dict(type='JointMixtureLatents'))
+    )
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    with pytest.raises(ValueError, match="'joint' is a mixture.*IWAE"):
+        model.decode_head.loss(features, [], None)
+
+
+def test_a_posterior_without_its_head_is_refused():
+    kept = {
+        k: v
+        for k, v in HEAD.items()
+        if k not in ('divergences', *PLAIN) or k == 'loss_matching'
+    }
+    model = build_model()
+    model.decode_head = MODELS.build(dict(kept, type='AVDecodeHead'))
+    batch = make_batch()
+    features = model.extract_feat(batch, make_labels(batch))
+    with pytest.raises(ValueError, match='AVDecodeHead.*AVMappingNeck'):
+        model.decode_head.loss(features, [], None)
+
+
+@pytest.mark.parametrize(
+    ('neck', 'message'),
+    [
+        (dict(out_channels=8), 'out_channels=8.*decode_head.channels=16'),
+        (dict(latent_channels=5), 'latent_channels=5.*code_channels=4'),
+        (dict(audio_channels=9), 'gave 8 channels.*audio_channels=9'),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named(neck, message):
+    model = build_model(neck=neck)
+    batch = make_batch()
+    with pytest.raises(ValueError, match=message):
+        features = model.extract_feat(batch, make_labels(batch))
+        model.decode_head.loss(features, [], None)
 
 
 def test_a_posterior_is_needed():

@@ -83,6 +83,8 @@ class VGGish(BaseModule):
                 nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
                 nn.init.zeros_(module.bias)
         self.frozen = frozen
+        # False while a network that is to be pretrained is still random.
+        self._has_weights = init_cfg is None
         if frozen:
             self.requires_grad_(False)
 
@@ -102,7 +104,18 @@ class VGGish(BaseModule):
                     'tools/pretrain_audio.py '
                     'configs/vggish_tiny_synthetic.py writes.'
                 ) from error
+            self._has_weights = True
         self._is_init = True
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        """Take note of whether a checkpoint holds the whole network."""
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        own = {f'{prefix}{k}': v.shape for k, v in self.state_dict().items()}
+        if all(
+            key in state_dict and state_dict[key].shape == shape
+            for key, shape in own.items()
+        ):
+            self._has_weights = True
 
     def train(self, mode: bool = True) -> VGGish:
         """Set the training mode; a frozen network stays in evaluation."""
@@ -117,7 +130,17 @@ class VGGish(BaseModule):
 
         Raises:
             ValueError: if the patches have another shape.
+            RuntimeError: if ``init_cfg`` names weights and nothing loaded
+                any, as in a test of a checkpoint without the audio network.
         """
+        if not self._has_weights:
+            raise RuntimeError(
+                'the audio network is random: init_cfg names '
+                f'{self.init_cfg["checkpoint"]}, but neither was it loaded '
+                '(init_weights, which training calls) nor did a checkpoint '
+                'hold audio_backbone.*. A converted checkpoint gets them '
+                'with tools/model_converters/ecmvae_to_mmavs.py --vggish'
+            )
         if log_mel.dim() != 4 or log_mel.shape[1:] != (1, *self.patch_size):
             raise ValueError(
                 f'log_mel must be (N, 1, 96, 64), got {tuple(log_mel.shape)}'

@@ -52,7 +52,8 @@ class AVDecodeHead(BaseDecodeHead):
         if set(in_channels) != {channels}:
             raise ValueError(
                 f'every level must have channels={channels}, got '
-                f'in_channels={tuple(in_channels)}: the neck maps them'
+                f'in_channels={tuple(in_channels)}: the neck maps them to '
+                'model.neck.out_channels'
             )
         kwargs.setdefault('dropout_ratio', 0)
         kwargs.setdefault('init_cfg', None)
@@ -94,7 +95,8 @@ class AVDecodeHead(BaseDecodeHead):
               share all levels but the deepest.
 
         Raises:
-            ValueError: if the neck has another number of levels.
+            ValueError: if the neck has another number of levels, or other
+                channels.
         """
         if len(path.levels) + 1 != len(self.fusion):
             raise ValueError(
@@ -102,17 +104,27 @@ class AVDecodeHead(BaseDecodeHead):
                 f'decode_head.in_channels has {len(self.fusion)}, one per '
                 'level'
             )
+        if features.audio.shape[1] != self.channels:
+            raise ValueError(
+                f'the neck maps to out_channels={features.audio.shape[1]}, '
+                f'but decode_head.channels={self.channels}: give both, and '
+                'decode_head.in_channels, the same number'
+            )
         sound = (features.audio, features.num_frames)
         *shallow_fusion, deepest_fusion = self.fusion
         shallow = [
             fusion(level, *sound)
             for fusion, level in zip(shallow_fusion, path.levels, strict=True)
         ]
-        return [
-            [*shallow, deepest_fusion(deepest, *sound)]
-            for draw in path.draws
-            for deepest in draw.deepest
-        ]
+        # As more clips of one batch: a norm that saw every decoding alone
+        # would keep the statistics of the path with the most of them.
+        deepest = [x for draw in path.draws for x in draw.deepest]
+        fused = deepest_fusion(
+            torch.cat(deepest),
+            features.audio.repeat(len(deepest), 1),
+            features.num_frames,
+        )
+        return [[*shallow, x] for x in fused.chunk(len(deepest))]
 
     def draw_logits(self, inputs: AVFeatures) -> list[Tensor]:
         """Logits (N, out_channels, H, W) of each draw of the prior path."""
@@ -141,7 +153,11 @@ class AVDecodeHead(BaseDecodeHead):
 
         Returns:
             A flat dict of scalars; what starts with ``loss_`` is summed.
+
+        Raises:
+            ValueError: if neck and head do not fit.
         """
+        self._check_latents(inputs)
         decodings = self.fuse(inputs.prior, inputs)
         logits = [
             self.prior_decoder(levels, inputs.frame_size)
@@ -158,9 +174,20 @@ class AVDecodeHead(BaseDecodeHead):
                     [x[index] for x in logits],
                     inputs.labels,
                     self.prior_weight,
+                    len(inputs.prior.draws),
                 ),
                 **self._matching(logits, decodings, inputs.audio),
             }
+
+    def _check_latents(self, inputs: AVFeatures) -> None:
+        """Raise a ValueError unless the head trains all that the neck has."""
+        if inputs.posterior is not None:
+            raise ValueError(
+                f'{type(self).__name__} has no use for the posterior path of '
+                'the neck, whose parameters would get no gradient: it takes '
+                'AVMappingNeck, and LatentFactorisationNeck takes '
+                'VAEDecodeHead'
+            )
 
     def _segmentation(
         self,
@@ -168,17 +195,24 @@ class AVDecodeHead(BaseDecodeHead):
         logits: Sequence[Tensor],
         labels: FrameLabels,
         weight: float,
+        num_draws: int = 1,
     ) -> dict[str, Tensor]:
-        """Segmentation loss, summed over decodings, and watched IoU."""
+        """Segmentation loss and watched IoU of all decodings of a path.
+
+        Those of one draw add up (Eq. 11); over draws it is the mean.
+        """
         terms = self.loss_decode
         if not isinstance(terms, nn.ModuleList):
             terms = [terms]
         losses: dict[str, Tensor] = {}
         for term in terms:
             name = f'{term.loss_name}_{path}'
-            losses[name] = losses.get(name, 0) + weight * sum(
+            values = [
                 term(x, labels.labels, ignore_index=self.ignore_index)
                 for x in logits
+            ]
+            losses[name] = (
+                losses.get(name, 0) + weight * sum(values) / num_draws
             )
         losses[f'iou_{path}'] = self._foreground_iou(
             average_logits(logits), labels

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmavs.functional.predictive import average_logits
 from mmavs.models.decode_heads.av_decode_head import by_draw
 from mmavs.models.decode_heads.vae_decode_head import VAEDecodeHead
-from mmavs.structures import AVFeatures, GaussianMixture
+from mmavs.structures import AVFeatures, GaussianMixture, LatentPath
 
 
 @MODELS.register_module()
@@ -26,15 +26,15 @@ class IWAEDecodeHead(VAEDecodeHead):
             to ``channels``.
         channels: C.
         loss_bound: config of the importance-weighted bound;
-            ``posterior_weight`` (gamma) multiplies it.
+            ``posterior_weight`` (gamma) multiplies its log-likelihood.
         **kwargs: as in :class:`VAEDecodeHead`.
 
     Equation:
         log p(y | X) >= mean_r E log mean_l p(y | X, z_rl) p(z_rl | X) /
-        q(z_rl | X, y), strata r and draws l (Burda et al., 2016; Shi et al.,
-        2019). The unlabelled frames of all draws carry one sample of the
-        prior, as elsewhere: still a bound, but with them it does not become
-        tight as L grows.
+        q(z_rl | X, y), strata r and draws l (Burda et al., 2016; the strata:
+        see :class:`JointMixtureLatents`). The unlabelled frames of all draws
+        carry one sample of the prior, as elsewhere: still a bound, but with
+        them it does not become tight as L grows.
     """
 
     def __init__(
@@ -54,14 +54,18 @@ class IWAEDecodeHead(VAEDecodeHead):
         super().__init__(in_channels, channels, **kwargs)
         self.loss_bound = MODELS.build(loss_bound)
 
-    def _check_latents(self, inputs: AVFeatures) -> None:
-        super()._check_latents(inputs)
-        joint = inputs.posterior.distributions.get('joint')
+    def _check_kinds(self, posterior: LatentPath) -> None:
+        """The bound is that of a mixture."""
+        joint = posterior.distributions.get('joint')
         if not isinstance(joint, GaussianMixture):
+            kinds = {
+                name: type(distribution).__name__
+                for name, distribution in posterior.distributions.items()
+            }
             raise ValueError(
-                'IWAEDecodeHead needs model.neck.latents of type '
-                'JointMixtureLatents: the latents are '
-                f'{sorted(inputs.posterior.distributions)}'
+                "IWAEDecodeHead needs a latent 'joint' that is a "
+                'GaussianMixture, as model.neck.latents of type '
+                f'JointMixtureLatents has: the neck has {kinds}'
             )
 
     def _posterior_terms(
@@ -82,10 +86,11 @@ class IWAEDecodeHead(VAEDecodeHead):
             log_ratio,
             inputs.num_frames,
             num_strata=len(proposal.experts),
+            likelihood_factor=self.posterior_weight,
             beta_factor=self.latent_warmup,
         )
         return {
-            term.loss_name: self.posterior_weight * value,
+            term.loss_name: value,
             'iou_posterior': self._foreground_iou(
                 average_logits(logits), inputs.labels
             ),

@@ -12,7 +12,7 @@ from mmavs.models.decode_heads.av_decode_head import (
     AVDecodeHead,
     build_optional,
 )
-from mmavs.structures import AVFeatures, LatentPath
+from mmavs.structures import AVFeatures, GaussianMixture, LatentPath
 
 
 @MODELS.register_module()
@@ -92,10 +92,9 @@ class VAEDecodeHead(AVDecodeHead):
             A flat dict of scalars; what starts with ``loss_`` is summed.
 
         Raises:
-            ValueError: if there is no posterior path, or a term names a
-                latent that does not exist.
+            ValueError: if there is no posterior path, a term names a latent
+                that does not exist, or a divergence gets a mixture.
         """
-        self._check_latents(inputs)
         losses = super().loss(inputs, batch_data_samples, train_cfg)
         logits = self.posterior_logits(inputs)
         with torch.autocast(logits[0].device.type, enabled=False):
@@ -111,16 +110,35 @@ class VAEDecodeHead(AVDecodeHead):
                 f'{type(self).__name__} trains a posterior path and the neck '
                 'gave none: a model without latents takes AVDecodeHead'
             )
-        wanted = set(self.divergences)
-        if self.loss_orthogonality is not None:
-            wanted.update(*self.loss_orthogonality.pairs)
-        known = inputs.posterior.distributions.keys()
-        if not wanted <= known:
-            raise ValueError(
-                'divergences and loss_orthogonality name the latents '
-                f'{sorted(wanted - known)}, but the neck has {sorted(known)}: '
-                'set model.decode_head to fit model.neck.latents'
-            )
+        drawn = inputs.posterior.draws[0].samples
+        pairs = getattr(self.loss_orthogonality, 'pairs', ())
+        for term, wanted, known in (
+            (
+                'divergences',
+                set(self.divergences),
+                inputs.posterior.distributions,
+            ),
+            ('loss_orthogonality', set().union(*pairs), drawn),
+        ):
+            if not wanted <= known.keys():
+                raise ValueError(
+                    f'decode_head.{term} names the latents '
+                    f'{sorted(wanted - known.keys())}, but those of the neck '
+                    f'are {sorted(known)}: model.decode_head must fit '
+                    'model.neck.latents, as in the configs/ablations/ of '
+                    'each latent space'
+                )
+        self._check_kinds(inputs.posterior)
+
+    def _check_kinds(self, posterior: LatentPath) -> None:
+        """A divergence in closed form needs a Gaussian."""
+        for name, distribution in posterior.distributions.items():
+            if isinstance(distribution, GaussianMixture):
+                raise ValueError(
+                    f'the latent {name!r} is a mixture, which has no '
+                    'divergence in closed form: JointMixtureLatents takes '
+                    'IWAEDecodeHead, as in configs/ablations/*_moe.py'
+                )
 
     def posterior_logits(self, inputs: AVFeatures) -> list[Tensor]:
         """Logits of each decoding of the posterior path.
@@ -131,7 +149,9 @@ class VAEDecodeHead(AVDecodeHead):
         Shapes:
             - returns: D x (M, out_channels, H, W), M labelled frames.
         """
-        decoder = self.posterior_decoder or self.prior_decoder
+        decoder = self.posterior_decoder
+        if decoder is None:
+            decoder = self.prior_decoder
         index = inputs.labels.index
         return [
             decoder([level[index] for level in levels], inputs.frame_size)
@@ -153,12 +173,16 @@ class VAEDecodeHead(AVDecodeHead):
             for name, divergence in self.divergences.items()
         }
         segmentation = self._segmentation(
-            'posterior', logits, inputs.labels, self.posterior_weight
+            'posterior',
+            logits,
+            inputs.labels,
+            self.posterior_weight,
+            len(posterior.draws),
         )
         return segmentation | divergences
 
     def _regularisers(self, inputs: AVFeatures) -> dict[str, Tensor]:
-        """Regularisers of what was drawn for the labelled frames."""
+        """Regularisers of the first draw, for the labelled frames."""
         index = inputs.labels.index
         draws = [path.draws[0] for path in _both(inputs)]
         losses = {}

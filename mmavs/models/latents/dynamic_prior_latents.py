@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmavs.functional.divergences import geometric_mean
+from mmavs.functional.divergences import check_weights, geometric_mean
 from mmavs.models.latents.encoders import AudioEncoder, VisualEncoder
 from mmavs.models.latents.factorised_latents import FactorisedLatents
 from mmavs.structures import DiagonalGaussian
@@ -33,14 +33,15 @@ class DynamicPriorLatents(FactorisedLatents):
 
     def __init__(
         self,
+        *,
         audio_channels: int = 128,
         latent_channels: int = 16,
         initial_log_var: float = 0.0,
         weights: Sequence[float] = (0.5, 0.5),
     ) -> None:
         super().__init__(
-            latent_channels,
             audio_channels=audio_channels,
+            latent_channels=latent_channels,
             initial_log_var=initial_log_var,
         )
         self.prior['shared'] = _DynamicPrior(
@@ -60,6 +61,7 @@ class _DynamicPrior(nn.Module):
         weights: Sequence[float],
     ) -> None:
         super().__init__()
+        check_weights(2, weights, normalised=True)
         self.visual = visual
         self.audio = audio
         self.weights = tuple(weights)

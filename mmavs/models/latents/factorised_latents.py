@@ -25,7 +25,7 @@ class FactorisedLatents(LatentSpace):
         Eq. 11 to 14 and Fig. 2 of the supplement.
     """
 
-    def __init__(self, latent_channels: int = 16, **kwargs) -> None:
+    def __init__(self, *, latent_channels: int = 16, **kwargs) -> None:
         super().__init__(latent_channels=latent_channels, **kwargs)
         k = latent_channels
         self.prior_fusion, self.posterior_fusion = (

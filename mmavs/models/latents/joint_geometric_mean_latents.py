@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmseg.registry import MODELS
 
-from mmavs.functional.divergences import geometric_mean
+from mmavs.functional.divergences import check_weights, geometric_mean
 from mmavs.models.latents.joint_latents import JointLatents
 from mmavs.structures import DiagonalGaussian
 
@@ -26,10 +26,12 @@ class JointGeometricMeanLatents(JointLatents):
 
     def __init__(
         self,
+        *,
         weights: Sequence[float] = (0.5, 0.5),
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        check_weights(2, weights, normalised=True)
         self.weights = tuple(weights)
 
     def join_experts(

@@ -31,6 +31,17 @@ class JointLatents(LatentSpace):
         experts = tuple(distributions[name] for name in self.names)
         return distributions | dict(joint=self.join_experts(experts))
 
+    def draw_prior(
+        self, distributions: Distributions, num_samples: int = 0
+    ) -> list[Samples]:
+        """Draw the joint latent, see :class:`LatentSpace`."""
+        joint = dict(joint=distributions['joint'])
+        return super().draw_prior(joint, num_samples)
+
+    def draw_posterior(self, distributions: Distributions) -> list[Samples]:
+        """Draw the joint latent, see :class:`LatentSpace`."""
+        return super().draw_posterior(dict(joint=distributions['joint']))
+
     @abstractmethod
     def join_experts(
         self, experts: tuple[DiagonalGaussian, ...]

@@ -21,7 +21,11 @@ class JointMixtureLatents(JointLatents):
     It has no closed-form divergence: train it with ``IWAEDecodeHead``. The
     posterior is drawn from in strata: in each of them every frame is
     proposed to by another expert, and which expert comes first is random for
-    every frame, so that each draw alone is an exact sample of the mixture.
+    every frame, so that each draw alone is an exact sample of the mixture
+    (Shi et al. keep each stratum to one expert, a looser bound). Prediction
+    takes the mean of the mixture, which lies between the experts and may be
+    a point that training never decoded; ``test_cfg.num_samples`` draws
+    instead.
 
     Args:
         num_samples: L, draws of the posterior per stratum.
@@ -34,6 +38,7 @@ class JointMixtureLatents(JointLatents):
 
     def __init__(
         self,
+        *,
         num_samples: int = 2,
         **kwargs,
     ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mmseg.registry import MODELS
 
-from mmavs.functional.divergences import product_of_experts
+from mmavs.functional.divergences import check_weights, product_of_experts
 from mmavs.models.latents.joint_latents import JointLatents
 from mmavs.structures import DiagonalGaussian
 
@@ -28,11 +28,14 @@ class JointProductLatents(JointLatents):
 
     def __init__(
         self,
+        *,
         unit_expert: bool = True,
         weights: Sequence[float] | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        if weights is not None:
+            check_weights(2, weights)
         self.unit_expert = unit_expert
         self.weights = weights
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 
 import torch
 from mmengine.model import BaseModule
@@ -24,7 +25,9 @@ class LatentSpace(BaseModule):
 
     A subclass names its latents, combines their distributions in
     :meth:`join` if it has a joint one, and makes the code of the visual and
-    that of the audio side from the samples.
+    that of the audio side from the samples. A latent keeps its name in every
+    subclass: ``visual_specific`` is what the frames alone say, whether or not
+    something is shared beside it.
 
     Args:
         audio_channels: size of the audio embedding.
@@ -35,30 +38,37 @@ class LatentSpace(BaseModule):
             the same distance of two means costs more divergence.
     """
 
-    # The latents that have an encoder, a subset of the keys below.
+    # The latents that have an encoder; a subclass names a subset.
     names: tuple[str, ...] = ('visual_specific', 'audio_specific', 'shared')
 
     def __init__(
         self,
+        *,
         audio_channels: int = 128,
         latent_channels: int = 16,
         initial_log_var: float = 0.0,
     ) -> None:
         super().__init__()
+        known = LatentSpace.names
+        if not set(self.names) <= set(known):
+            raise ValueError(
+                f'{type(self).__name__}.names must be among {known}, got '
+                f'{self.names}'
+            )
         start = (latent_channels, initial_log_var)
         prior = dict(
-            visual_specific=VisualEncoder(3, *start),
-            audio_specific=AudioEncoder(audio_channels, *start),
-            shared=AudioMaskEncoder(audio_channels, 3, *start),
+            visual_specific=partial(VisualEncoder, 3),
+            audio_specific=partial(AudioEncoder, audio_channels),
+            shared=partial(AudioMaskEncoder, audio_channels, 3),
         )
         posterior = dict(
-            visual_specific=VisualEncoder(4, *start),
-            audio_specific=AudioMaskEncoder(audio_channels, 1, *start),
-            shared=AudioMaskEncoder(audio_channels, 4, *start),
+            visual_specific=partial(VisualEncoder, 4),
+            audio_specific=partial(AudioMaskEncoder, audio_channels, 1),
+            shared=partial(AudioMaskEncoder, audio_channels, 4),
         )
-        self.prior = nn.ModuleDict({name: prior[name] for name in self.names})
-        self.posterior = nn.ModuleDict(
-            {name: posterior[name] for name in self.names}
+        self.prior, self.posterior = (
+            nn.ModuleDict({name: build[name](*start) for name in self.names})
+            for build in (prior, posterior)
         )
 
     def encode_prior(self, frames: Tensor, audio: Tensor) -> Distributions:

@@ -23,7 +23,7 @@ class UnfactorisedLatents(LatentSpace):
 
     names = ('visual_specific', 'audio_specific')
 
-    def __init__(self, latent_channels: int = 16, **kwargs) -> None:
+    def __init__(self, *, latent_channels: int = 16, **kwargs) -> None:
         super().__init__(latent_channels=latent_channels, **kwargs)
         self.prior_fusion, self.posterior_fusion = (
             nn.Linear(2 * latent_channels, latent_channels) for _ in range(2)

@@ -34,11 +34,14 @@ class ImportanceWeightedLoss(nn.Module):
         loss_weight: factor on the value.
         loss_name: name in the log.
 
+    Raises:
+        ValueError: if the temperature is not positive.
+
     Equation:
         log w = sum over the labelled frames of a clip of
         log p(y | X, z) + beta [ log p(z | X) - log q(z | X, y) ];
-        loss = - 1/M sum over clips of the bound of Burda et al. (2016) with
-        the strata of Shi et al. (2019), M the number of labelled frames.
+        loss = - 1/M sum over clips of the bound of Burda et al. (2016), mean
+        over strata, M the number of labelled frames.
         With ``temperature=1, beta=1`` the sum bounds the log-likelihood of
         the masks from below; every other choice is a tempered surrogate.
     """
@@ -51,6 +54,11 @@ class ImportanceWeightedLoss(nn.Module):
         loss_name: str = 'loss_bound',
     ) -> None:
         super().__init__()
+        if temperature is not None and temperature <= 0:
+            raise ValueError(
+                'temperature must be positive, or None for 1 / (H * W), got '
+                f'{temperature}'
+            )
         self.temperature = temperature
         self.beta = beta
         self.loss_weight = loss_weight
@@ -63,6 +71,7 @@ class ImportanceWeightedLoss(nn.Module):
         log_ratio: Tensor,
         num_frames: int,
         num_strata: int,
+        likelihood_factor: float = 1.0,
         beta_factor: float = 1.0,
     ) -> Tensor:
         """Scalar from D = R * L draws of the codes.
@@ -76,6 +85,8 @@ class ImportanceWeightedLoss(nn.Module):
                 so its ratio is 0 and not asked for.
             num_frames: T, frames per clip.
             num_strata: R; the draws are stratum-major, d = r * L + l.
+            likelihood_factor: further factor on the log-likelihood: gamma
+                of Eq. 11.
             beta_factor: further factor on beta: the warm-up.
 
         Shapes:
@@ -100,7 +111,9 @@ class ImportanceWeightedLoss(nn.Module):
         )
         factor = self.beta * beta_factor
         log_weights = sum_over_clips(
-            log_likelihood + factor * log_ratio, labels.index, num_frames
+            likelihood_factor * log_likelihood + factor * log_ratio,
+            labels.index,
+            num_frames,
         )
         bound = importance_weighted_bound(
             log_weights.unflatten(0, (num_strata, -1))

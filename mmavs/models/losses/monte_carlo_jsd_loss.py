@@ -14,7 +14,9 @@ class MonteCarloJSDLoss(nn.Module):
     """Estimated JSD of the joint densities over K, mean over frames.
 
     Unlike :class:`GeometricJSDLoss` it is never more than ``log 2``, whatever
-    the size of the code.
+    the size of the code: where the two densities hardly overlap, which K
+    dimensions soon make them do, it is flat and pulls no longer. The same
+    beta therefore regularises less.
 
     Args:
         num_samples: samples of the posterior, and of the prior.

@@ -59,7 +59,17 @@ class MutualInformationLoss(BaseModule):
     def bound(
         self, heads: nn.ModuleDict, visual_code: Tensor, audio_code: Tensor
     ) -> Tensor:
-        """Bound of one path from codes of shape (N, K), as a scalar."""
+        """Bound of one path from codes of shape (N, K), as a scalar.
+
+        Raises:
+            ValueError: if K is not ``code_channels``.
+        """
+        if visual_code.shape[1] != heads['mean'].in_features:
+            raise ValueError(
+                f'the codes have latent_channels={visual_code.shape[1]}, but '
+                'loss_mutual_information has code_channels='
+                f'{heads["mean"].in_features}: give both the same number'
+            )
         value = gaussian_log_likelihood(
             target=torch.tanh(heads['target'](audio_code).float()),
             mean=torch.tanh(heads['mean'](visual_code).float()),

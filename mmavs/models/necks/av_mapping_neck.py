@@ -37,6 +37,7 @@ class AVMappingNeck(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
         self.out_channels = out_channels
+        self.audio_channels = audio_channels
         self._mapping_cfg = mapping or dict(type='BasicMapping')
         self.prior_mapping = self._build_mapping()
         # The fusion and the matching compare sound and pixels channel by
@@ -87,7 +88,9 @@ class AVMappingNeck(BaseModule):
 
         Raises:
             ValueError: if the levels are not as many as ``in_channels``, or
-                have other channels.
+                have other channels; if the sound has others than
+                ``audio_channels``; if samples are asked for and there are
+                no latents.
         """
         channels = tuple(level.shape[1] for level in levels)
         if channels != self.in_channels:
@@ -96,6 +99,11 @@ class AVMappingNeck(BaseModule):
                 f'channels, but the neck has in_channels={self.in_channels}: '
                 'set model.neck.in_channels to the channels of the backbone, '
                 'finest level first'
+            )
+        if audio.shape[1] != self.audio_channels:
+            raise ValueError(
+                f'the audio backbone gave {audio.shape[1]} channels, but the '
+                f'neck has audio_channels={self.audio_channels}'
             )
         prior = self._prior_path(levels, frames, audio, num_samples)
         return AVFeatures(
@@ -116,6 +124,12 @@ class AVMappingNeck(BaseModule):
         audio: Tensor,
         num_samples: int,
     ) -> LatentPath:
+        if num_samples:
+            raise ValueError(
+                f'{num_samples} samples of the codes were asked for '
+                '(test_cfg.num_samples), but this model has no latents to '
+                'draw'
+            )
         *shallow, deepest = map_levels(self.prior_mapping, levels)
         return LatentPath(tuple(shallow), {}, (CodeDraw((deepest,), {}),))
 

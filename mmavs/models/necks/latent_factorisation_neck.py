@@ -16,14 +16,16 @@ class LatentFactorisationNeck(AVMappingNeck):
     """Turns backbone levels and audio into a prior and a posterior path.
 
     The two paths have separate mappings, encoders and injections. The
-    posterior exists only where masks are given, that is in training.
+    posterior exists only where masks are given, that is in training. The
+    latent space need not be factorised: see ``latents``.
 
     Args:
         in_channels: channels of the backbone levels, finest first.
         out_channels: C, channels of every mapped level.
         audio_channels: size of the audio embedding.
         latent_channels: K, size of a latent code.
-        latents: config of the latent space.
+        latents: config of the latent space, any subclass of
+            ``LatentSpace``.
         mapping: config of the channel mapping of one level.
         injection: config of how the codes enter the deepest level.
         init_cfg: initialisation, as everywhere in mmengine.

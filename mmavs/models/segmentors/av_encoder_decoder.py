@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.models import EncoderDecoder
@@ -33,7 +32,8 @@ class AVEncoderDecoder(EncoderDecoder):
             prediction: the probabilities are averaged, and every data sample
             gets ``uncertainty``, (1, H, W), the standard deviation of the
             probability of the foreground over the draws. Without it the
-            codes are their means, and a prediction is deterministic.
+            codes are their means, and a prediction is deterministic. With a
+            single draw the uncertainty is zero everywhere.
 
     Raises:
         ValueError: for ``test_cfg.mode='slide'``, a negative
@@ -62,10 +62,11 @@ class AVEncoderDecoder(EncoderDecoder):
                 'codes and the temporal fusion need the whole frames of a '
                 'clip; resize the frames instead of sliding a window'
             )
-        if kwargs['test_cfg'].setdefault('num_samples', 0) < 0:
+        num_samples = kwargs['test_cfg'].setdefault('num_samples', 0)
+        if not isinstance(num_samples, int) or num_samples < 0:
             raise ValueError(
-                'test_cfg.num_samples must be at least 0, got '
-                f'{kwargs["test_cfg"].num_samples}'
+                'test_cfg.num_samples must be a whole number, 0 or more, got '
+                f'{num_samples!r}'
             )
         super().__init__(
             backbone=backbone, neck=neck, decode_head=decode_head, **kwargs
@@ -88,44 +89,31 @@ class AVEncoderDecoder(EncoderDecoder):
             num_samples=num_samples,
         )
 
-    def encode_decode(
-        self, inputs: ClipBatch, batch_img_metas: list[dict]
-    ) -> Tensor:
-        """Logits of every frame, and the uncertainty if codes are drawn.
-
-        Shapes:
-            - returns: (N, out_channels, H, W), with one channel more for
-              the uncertainty.
-        """
-        num_samples = self.test_cfg.num_samples
-        features = self.extract_feat(inputs, num_samples=num_samples)
-        draws = self.decode_head.draw_logits(features)
-        maps = [average_logits(draws)]
-        if num_samples:
-            maps.append(foreground_std(draws))
-        return self.decode_head.predict_by_feat(
-            torch.cat(maps, dim=1), batch_img_metas
-        )
-
-    def postprocess_result(
-        self, seg_logits: Tensor, data_samples: list | None = None
+    def predict(
+        self, inputs: ClipBatch, data_samples: list | None = None
     ) -> list:
-        """Results at the original size; see the class for ``uncertainty``."""
-        channels = self.decode_head.out_channels
-        results = super().postprocess_result(
-            seg_logits[:, :channels], data_samples
+        """Results of every frame; see the class for ``uncertainty``."""
+        num_samples = self.test_cfg.num_samples
+        if not num_samples:
+            return super().predict(inputs, data_samples)
+        draws = self.decode_head.draw_logits(
+            self.extract_feat(inputs, num_samples=num_samples)
         )
-        uncertainty = seg_logits[:, channels:]
-        if uncertainty.shape[1] == 0:
-            return results
+        # Without data samples a frame keeps the size of the input.
+        metas = [dict(img_shape=inputs.shape[2:])]
+        if data_samples is not None:
+            metas = [sample.metainfo for sample in data_samples]
+        logits, uncertainty = (
+            self.decode_head.predict_by_feat(x, metas)
+            for x in (average_logits(draws), foreground_std(draws))
+        )
         # Once more for the same crop, flip and size. Two equal channels:
         # mmseg takes the sigmoid of a single one.
         blank = data_samples and [
             SegDataSample(metainfo=sample.metainfo) for sample in data_samples
         ]
-        maps = super().postprocess_result(
-            uncertainty.repeat(1, 2, 1, 1), blank
-        )
+        maps = self.postprocess_result(uncertainty.repeat(1, 2, 1, 1), blank)
+        results = self.postprocess_result(logits, data_samples)
         for result, value in zip(results, maps, strict=True):
             result.set_data(
                 dict(uncertainty=PixelData(data=value.seg_logits.data[:1]))
