@@ -1,6 +1,7 @@
 """The shims: operators, checkpoints. Distribution is in test_dist_cpu."""
 
 import importlib
+import io
 import os
 import pickle
 import subprocess
@@ -30,6 +31,7 @@ from mmavs.compat.checkpoints import cached_path, load_checkpoint_safely
 from mmavs.compat.safe_unpickling import (
     ALLOWED_GLOBALS,
     UnsafeCheckpointError,
+    load_trusted_types,
 )
 
 no_ops = pytest.mark.skipif(
@@ -416,6 +418,39 @@ def test_a_damaged_file_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(RuntimeError, match='damaged.pth'):
         load_checkpoint_safely(path)
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    path = tmp_path / 'empty.pth'
+    path.touch()
+    with pytest.raises(RuntimeError, match='empty.pth is empty'):
+        load_checkpoint_safely(path)
+    with pytest.raises(RuntimeError, match='bytes is empty'):
+        load_trusted_types(io.BytesIO(), 'cpu', 'bytes')
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('hostile', [False, True])
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_plain_pickle_is_not_read(tmp_path, protocol, hostile):
+    """Nor is it run, whatever its protocol; torch's warning is not shown."""
+    path, witness = tmp_path / 'plain.pkl', tmp_path / 'witness'
+    content = dict(a=_Hostile(witness) if hostile else 1)
+    path.write_bytes(pickle.dumps(content, protocol))
+    with pytest.raises((RuntimeError, UnsafeCheckpointError)) as error:
+        load_checkpoint_safely(path)
+    message = str(error.value)
+    assert message.startswith(str(path))
+    if isinstance(error.value, UnsafeCheckpointError):
+        assert hostile and 'mkdir' in message
+        assert message.endswith('save only the state dict in it.')
+    else:
+        assert 'a file of another kind, or a plain pickle' in message
+        assert 'nothing in it was run' in message
+    assert not witness.exists()
+    # The file does what it is meant to where nothing stops it.
+    pickle.loads(path.read_bytes())
+    assert witness.exists() == hostile
 
 
 def test_safetensors(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from argparse import ArgumentParser
@@ -183,6 +184,62 @@ def test_examples(example, tmp_path, monkeypatch):
     assert len(results) == 4
     drawn = config.model.test_cfg.get('num_samples', 0) > 0
     assert all(('uncertainty' in result) == drawn for result in results)
+
+
+def takes(node: object, key: str) -> bool:
+    """Whether a config has the key, or the constructor of its parent."""
+    name, _, rest = key.partition('.')
+    if isinstance(node, dict) and name in node:
+        return not rest or takes(node[name], rest)
+    if rest or not isinstance(node, dict) or 'type' not in node:
+        return False
+    classes = [table.get(node['type']) for table in REGISTRIES]
+    return any(
+        name in inspect.signature(base.__init__).parameters
+        for cls in classes
+        if cls is not None
+        for base in cls.__mro__
+    )
+
+
+@pytest.fixture(scope='module')
+def configs() -> list[dict]:
+    """Every tiny config of S4, and the part that holds its model."""
+    found = []
+    for path in (ROOT / 'configs').rglob('mmvae_tiny_s4*.py'):
+        config = Config.fromfile(path)._cfg_dict
+        # The segmentor reads it from a dict without a type.
+        config.model.test_cfg.setdefault('num_samples', 0)
+        found += [config, config.model]
+    return found
+
+
+def wrong_keys(text: str, configs: list[dict]) -> list[str]:
+    """Dotted names of options, in code spans, that no config takes."""
+    keys = re.findall(r'`([a-z_]+(?:\.[a-z_]+)+)(?:=[^`]*)?`', text)
+    return [
+        key
+        for key in keys
+        if not key.endswith('.py')
+        and not any(takes(config, key) for config in configs)
+    ]
+
+
+@pytest.mark.parametrize('name', ['method', 'differences'])
+def test_option_keys(name, configs):
+    assert not wrong_keys(prose(ROOT / f'docs/{name}.md'), configs)
+
+
+def test_a_key_of_nothing_is_found(configs):
+    missing = [
+        'neck.latent',
+        'decode_head.gamma',
+        'decode_head.divergences.shared.weight',
+        'test_cfg.samples',
+        'test_evaluator.protocols',
+    ]
+    text = ', '.join(f'`{key}=1`' for key in missing)
+    assert wrong_keys(text, configs) == missing
 
 
 def test_options_of_the_published_behaviour():

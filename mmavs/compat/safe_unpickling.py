@@ -6,8 +6,10 @@ here one by one, and nothing else is.
 """
 
 import io
+import os
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +40,10 @@ _NUMPY_TYPES = (
     np.float64,
 )
 
+_NO_CHECKPOINT = (
+    'is not a checkpoint that torch can read: it is a file of another kind, '
+    'or a plain pickle, which is not read (nothing in it was run)'
+)
 
 # Functions that mmengine's checkpoints refer to, by class and name.
 _METHODS: dict[type, tuple[str, ...]] = {
@@ -127,29 +133,37 @@ def load_trusted_types(
             Nothing of it has been called by then.
         RuntimeError: If it is no torch file, or is cut short.
     """
+    if isinstance(source, io.BytesIO):
+        size = source.getbuffer().nbytes
+    else:
+        size = os.path.getsize(source)
+    if size == 0:
+        raise RuntimeError(f'{name} is empty: it holds no checkpoint')
     # ``safe_globals`` takes everything it was given off the list at the end:
     # give it only what the user has not put there before.
     listed = torch.serialization.get_safe_globals()
     allowed = [item for item in ALLOWED_GLOBALS if item not in listed]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with (
+            torch.serialization.safe_globals(allowed),
+            warnings.catch_warnings(),
+        ):
+            # A plain pickle: the error below says it better.
+            warnings.filterwarnings('ignore', 'Detected pickle protocol')
             return torch.load(
                 source, map_location=map_location, weights_only=True
             )
     except pickle.UnpicklingError as error:
         refused = _refused_global(error)
         if not refused:
-            raise RuntimeError(
-                f'{name} is not a checkpoint that torch can read: it starts '
-                'neither like a zip file nor like a pickle of tensors'
-            ) from error
+            raise RuntimeError(f'{name} {_NO_CHECKPOINT}') from error
         raise UnsafeCheckpointError(
             f'{name} was refused: it asks for {refused}, and reading a '
             'checkpoint must not run code. Allowed are tensors, plain Python '
             "values, NumPy arrays and numbers, and mmengine's log history. "
             'If you trust where the file comes from, read it once with '
             'torch.load(..., weights_only=False) in a separate process and '
-            "save only its 'state_dict'."
+            'save only the state dict in it.'
         ) from None
     except (
         EOFError,
@@ -158,6 +172,8 @@ def load_trusted_types(
         RuntimeError,
         ValueError,
     ) as error:
+        if 'magic number' in str(error):
+            raise RuntimeError(f'{name} {_NO_CHECKPOINT}') from error
         # What torch raises for a file that ends early or was damaged.
         raise RuntimeError(
             f'{name} cannot be read as a checkpoint, it may have been cut '

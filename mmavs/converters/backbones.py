@@ -28,13 +28,16 @@ def original_pvt_name(name: str) -> str:
     )
 
 
-def convert_pvt_v2(state: Mapping[str, Tensor], shapes: Shapes) -> Conversion:
+def convert_pvt_v2(
+    state: Mapping[str, Tensor], shapes: Shapes, variant: str
+) -> Conversion:
     """Name ImageNet weights of PVTv2 as timm does; drop the classifier.
 
     Args:
         state: weights in the naming of the original release or of timm.
         shapes: name and shape of each tensor of timm's model without its
             classifier.
+        variant: of that model, as ``--variant`` names it.
 
     Raises:
         ConversionError: unless every tensor has a place and fills it.
@@ -49,8 +52,8 @@ def convert_pvt_v2(state: Mapping[str, Tensor], shapes: Shapes) -> Conversion:
     return rename_exactly(
         state,
         slots,
-        f'ImageNet weights of PVTv2 in the {naming} naming, of the same '
-        'variant',
+        f'ImageNet weights of PVTv2-{variant.upper().replace("_", "-")} '
+        f'(--variant {variant}) in the {naming} naming',
         ('head',),
     )
 

@@ -17,6 +17,7 @@ from mmavs.converters.renaming import (
     Conversion,
     ConversionError,
     Slot,
+    listed,
     rename_exactly,
 )
 
@@ -41,6 +42,18 @@ _MARKS = {
         'AVCorr': 'fusion_modules.0.conv1.',
     },
 }
+# How the names in the format begin, and those of our models.
+_PARTS = {
+    'encoder',
+    'neck_prior',
+    'neck_post',
+    'mm_vae_model',
+    'fusion_modules',
+    'decoder_prior',
+    'decoder_post',
+    'audio_neck',
+}
+_OUR_PARTS = {'backbone', 'neck', 'decode_head'}
 _WORDS = {
     'FactorisedLatents': 'factorised latents',
     'UnfactorisedLatents': 'latents without factorisation',
@@ -124,9 +137,15 @@ def recognise(keys: Iterable[str]) -> PublishedLayout:
     """Tell the published models apart by the names of their tensors.
 
     Raises:
-        ConversionError: if a part of the model is none of those known.
+        ConversionError: if a part of the model is none of those known, or
+            the names are ours already.
     """
     keys = list(keys)
+    if _OUR_PARTS <= {key.split('.')[0] for key in keys}:
+        raise ConversionError(
+            'these are names of mmavs (backbone.*, neck.*, decode_head.*): '
+            'the file was converted already, or written by a training'
+        )
     found: dict[str, str] = {}
     unknown = []
     for part, marks in _MARKS.items():
@@ -137,11 +156,17 @@ def recognise(keys: Iterable[str]) -> PublishedLayout:
         else:
             unknown.append(f'{part} ({" or ".join(marks.values())})')
     if unknown:
-        raise ConversionError(
-            'this is no published ECMVAE checkpoint: among its '
-            f'{len(keys)} tensors ({", ".join(keys[:3])}, ...) none shows the '
-            f'{" or the ".join(unknown)}'
+        message = (
+            'this is no published ECMVAE checkpoint, or a part of one: none '
+            f'of its {len(keys)} tensors shows the {" or the ".join(unknown)}'
         )
+        strangers = [k for k in keys if k.split('.')[0] not in _PARTS]
+        if strangers:
+            message += (
+                f'\n{len(strangers)} without a place in the format:'
+                f'{listed(strangers)}'
+            )
+        raise ConversionError(message)
     return PublishedLayout(**found)
 
 

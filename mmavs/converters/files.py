@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from mmavs.version import __version__
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> None:
     """Raise a FileExistsError if a checkpoint may not be written there."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir():
         raise FileExistsError(f'{path} is a directory, not a file to write')
     if path.exists() and not overwrite:
@@ -68,7 +68,8 @@ def write_checkpoint(
     """Write a checkpoint that torch reads with ``weights_only=True``.
 
     The file is complete or not there: it is written under another name in
-    the same folder, which is made if needed, read back, and renamed.
+    the same folder, which is made if needed, read back, and renamed. After a
+    failure nothing of it stays, nor a folder that was made.
 
     Args:
         path: of the file.
@@ -83,15 +84,25 @@ def write_checkpoint(
     """
     path = Path(path).expanduser()
     check_target(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = [folder for folder in path.parents if not folder.exists()]
     partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     meta = dict(meta, mmavs_version=__version__)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(dict(state_dict=state_dict, meta=meta), partial)
         # Mapped, not read: a look at the names and the plain values.
         written = torch.load(partial, weights_only=True, mmap=True)
         if written['state_dict'].keys() != state_dict.keys():
-            raise OSError(f'{path} could not be read back as it was written')
+            raise RuntimeError('it read back otherwise than it was written')
         os.replace(partial, path)
+    except RuntimeError as error:
+        # torch's, for a full disk among others; a trace may follow.
+        reason = str(error).partition('\n')[0]
+        raise OSError(f'{path} cannot be written: {reason}') from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            partial.unlink()
+        # Deepest first. A folder that holds something is not removed.
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()

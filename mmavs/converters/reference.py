@@ -66,17 +66,22 @@ def make_clip(
         seed: of the noise.
         size: (H, W), multiples of 32.
 
+    Raises:
+        ValueError: if the size is none.
+
     Shapes:
         - returns: frames (T, 3, H, W), audio embedding (T, 128) and masks
           (T, H, W) of 0 and 1.
     """
+    height, width = size
+    if min(size) < 32 or height % 32 or width % 32:
+        raise ValueError(f'size must be multiples of 32, got {size}')
     rng = np.random.RandomState(seed)
 
     def normal(*shape: int) -> Tensor:
         noise = rng.standard_normal(shape).astype(np.float32)
         return torch.from_numpy(noise)
 
-    height, width = size
     frames = normal(num_frames, 3, height, width)
     audio = normal(num_frames, 128).abs()
     coarse = rng.rand(num_frames, 1, height // 32, width // 32) > 0.5

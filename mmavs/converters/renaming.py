@@ -8,9 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-# How many names an error lists of each kind.
-_SHOWN = 20
-
 
 class ConversionError(ValueError):
     """The weights are not what the converter was told to convert."""
@@ -66,12 +63,20 @@ def unwrap(content: Any) -> dict[str, Tensor]:
             f'{"an empty " if isinstance(state, Mapping) else "a "}'
             f'{type(state).__name__}'
         )
-    others = [k for k, v in state.items() if not isinstance(v, Tensor)]
+    others = {k: v for k, v in state.items() if not isinstance(v, Tensor)}
     if others:
+        found = [key for key, value in others.items() if _is_state(value)]
+        hint = f' One seems to be under {" and ".join(map(str, found))}.'
         raise ConversionError(
-            'a state dict, plain or under state_dict or model, holds tensors '
-            f'alone, but {_listed(others)} '
-            f'{"is" if len(others) == 1 else "are"} none'
+            'there is no state dict, plain or under state_dict or model.'
+            f'{hint if found else ""} {len(others)} of {len(state)} entries '
+            f'are not tensors:{listed(map(_kind, others, others.values()))}'
+        )
+    nameless = [key for key in state if not isinstance(key, str)]
+    if nameless:
+        raise ConversionError(
+            'the keys of a state dict are names, but '
+            f'{len(nameless)} are not:{listed(map(repr, nameless))}'
         )
     if all(key.startswith('module.') for key in state):
         return {k.removeprefix('module.'): v for k, v in state.items()}
@@ -113,26 +118,36 @@ def rename_exactly(
             placed[slot.name] = value.detach().reshape(slot.shape)
         else:
             reshaped.append(f'{key} {tuple(value.shape)} instead of {shape}')
-    missing = [key for key in slots if key not in state]
-    problems = [
-        f'{len(names)} {text}: {_listed(names)}'
-        for names, text in (
-            (missing, 'missing'),
-            (unplaced, 'without a place'),
-            (reshaped, 'of another shape'),
-        )
-        if names
-    ]
+    # What the file has tells more than what it has not: that comes first.
+    problems = {
+        'without a place': unplaced,
+        'of another shape': reshaped,
+        'missing': [key for key in slots if key not in state],
+    }
+    problems = {text: names for text, names in problems.items() if names}
     if problems:
+        counts = [f'{len(names)} {text}' for text, names in problems.items()]
+        lists = [f'{text}:{listed(n)}' for text, n in problems.items()]
         raise ConversionError(
-            '\n  '.join([f'these are not {expected}:', *problems])
+            f'expected {expected}, got {len(state)} tensors: '
+            + '\n'.join([', '.join(counts), *lists])
         )
     return Conversion(placed, dropped)
 
 
-def _listed(names: Iterable[Any]) -> str:
-    names = [str(name) for name in names]
-    more = len(names) - _SHOWN
-    return ', '.join(names[:_SHOWN]) + (
-        f' and {more} more' if more > 0 else ''
+def listed(names: Iterable[Any]) -> str:
+    """Names for the end of an error message, each on a line of its own."""
+    return ''.join(f'\n  {name}' for name in names)
+
+
+def _is_state(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(v, Tensor) for v in value.values())
     )
+
+
+def _kind(key: Any, value: Any) -> str:
+    of_tensors = ' of tensors' if _is_state(value) else ''
+    return f'{key} ({type(value).__name__}{of_tensors})'

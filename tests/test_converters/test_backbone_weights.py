@@ -53,7 +53,7 @@ def original_pvt():
 
 
 def test_pvt_of_the_original_release(original_pvt, pvt_shapes):
-    result = convert_pvt_v2(original_pvt, pvt_shapes)
+    result = convert_pvt_v2(original_pvt, pvt_shapes, 'b5')
     assert result.dropped == dict(head=2)
     ours = result.state_dict
     assert {k: v.shape for k, v in ours.items()} == pvt_shapes
@@ -76,7 +76,7 @@ def test_pvt_of_timm(pvt_shapes, classifier):
     state = numbered(pvt_shapes)
     if classifier:
         state |= {'head.weight': torch.zeros(1000, 512)}
-    result = convert_pvt_v2(state, pvt_shapes)
+    result = convert_pvt_v2(state, pvt_shapes, 'b5')
     assert result.state_dict.keys() == pvt_shapes.keys()
     for name, value in result.state_dict.items():
         assert torch.equal(value, state[name])
@@ -93,19 +93,24 @@ def test_part_of_pvt_is_an_error_in_the_names_of_the_file(
     name = name if timm else original_pvt_name(name)
     del state[name]
     with pytest.raises(ConversionError) as error:
-        convert_pvt_v2(state, pvt_shapes)
-    message = str(error.value)
-    assert f'1 missing: {name}' in message
-    assert f'in the {naming} naming, of the same variant' in message
+        convert_pvt_v2(state, pvt_shapes, 'b5')
+    headline, *lines = str(error.value).splitlines()
+    assert headline == (
+        'expected ImageNet weights of PVTv2-B5 (--variant b5) in the '
+        f'{naming} naming, got {len(state)} tensors: 1 missing'
+    )
+    assert lines == ['missing:', f'  {name}']
 
 
 def test_another_variant_is_an_error(original_pvt):
     with torch.device('meta'):
-        shapes = shapes_of(PVTv2('b2').timm_model)
-    with pytest.raises(
-        ConversionError, match='720 without a place: block2.4.norm1'
-    ):
-        convert_pvt_v2(original_pvt, shapes)
+        shapes = shapes_of(PVTv2('b2_li').timm_model)
+    with pytest.raises(ConversionError) as error:
+        convert_pvt_v2(original_pvt, shapes, 'b2_li')
+    headline, first, second, *_ = str(error.value).splitlines()
+    assert 'PVTv2-B2-LI (--variant b2_li)' in headline
+    assert '720 without a place' in headline
+    assert (first, second) == ('without a place:', '  block2.4.norm1.weight')
 
 
 def test_vggish():
@@ -122,9 +127,12 @@ def test_vggish():
     state['pproc.pca_means'] = torch.zeros(128, 1)
     with pytest.raises(ConversionError) as error:
         convert_vggish(state, shapes)
-    message = str(error.value)
-    assert '1 missing: embeddings.4.bias' in message
-    assert '1 without a place: pproc.pca_means' in message
+    assert str(error.value) == (
+        'expected the 18 tensors features.* and embeddings.* of the public '
+        'PyTorch VGGish weights, got 18 tensors: 1 without a place, 1 '
+        'missing\nwithout a place:\n  pproc.pca_means\n'
+        'missing:\n  embeddings.4.bias'
+    )
 
 
 @pytest.mark.parametrize('converted', [False, True])
@@ -143,7 +151,7 @@ def test_the_backbones_load_both_the_public_and_the_converted_file(
     else:
         state, cfg = original_pvt, dict(type='PVTv2', variant='b5')
         if converted:
-            result = convert_pvt_v2(state, pvt_shapes)
+            result = convert_pvt_v2(state, pvt_shapes, 'b5')
             state = dict(state_dict=result.state_dict)
     path = tmp_path / 'weights.pth'
     torch.save(state, path)

@@ -132,3 +132,10 @@ def test_reference_clip():
     assert (squares.amin(3) == squares.amax(3)).all()
     assert torch.equal(make_clip(3, size=(96, 160))[0], frames)
     assert not torch.equal(make_clip(3, 1, (96, 160))[0], frames)
+
+
+@pytest.mark.parametrize('size', [(96, 100), (48, 96), (0, 32), (32, -32)])
+def test_size_of_the_reference_clip(size):
+    with pytest.raises(ValueError, match='multiples of 32') as error:
+        make_clip(1, size=size)
+    assert str(size) in str(error.value)

@@ -1,5 +1,6 @@
 """Every tensor of every published layout has one place in our model."""
 
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -63,13 +64,17 @@ DROPPED = {
 }
 
 
-def published_state(name):
-    """A state dict of the stored shapes; tensor i is full of i."""
-    shapes = read_shapes(DATA / f'{name}_keys.json.gz')
+def numbered(shapes):
+    """Tensor i is full of i."""
     return {
         key: torch.tensor(float(i)).expand(shape)
         for i, (key, shape) in enumerate(shapes.items())
     }
+
+
+def published_state(name):
+    """A state dict of the stored shapes."""
+    return numbered(read_shapes(DATA / f'{name}_keys.json.gz'))
 
 
 @cache
@@ -239,6 +244,51 @@ def test_resnet_names_are_those_of_torchvision():
     assert ours == {k: v for k, v in theirs.items() if not k.startswith('fc.')}
 
 
+# Part of the published model -> our component -> a stored list that has it.
+SOURCES = {
+    ('encoder',): dict(resnet50='ecmvae_r50', pvt_v2_b5='ecmvae_pvt_b5'),
+    ('mm_vae_model',): {
+        FACTORISED: 'ecmvae_r50',
+        UNFACTORISED: 'no_factor_r50',
+        PRODUCT: 'poe_r50',
+    },
+    ('neck_prior', 'neck_post'): dict(
+        BasicMapping='ecmvae_r50', ASPPMapping='aspp_r50'
+    ),
+    ('fusion_modules',): dict(TPAVI='ecmvae_r50', AVCorr='av_corr_r50'),
+    ('decoder_prior', 'decoder_post', 'audio_neck'): {'': 'ecmvae_r50'},
+}
+# Channels of the levels: of ResNet-50 and of PVTv2-B5.
+PVT_CHANNELS = {256: 64, 512: 128, 1024: 320, 2048: 512}
+
+
+@cache
+def stored_shapes(name):
+    return read_shapes(DATA / f'{name}_keys.json.gz')
+
+
+def assembled_shapes(layout):
+    """Published names and shapes of a layout, of parts of stored lists."""
+    components = {*vars(layout).values(), ''}
+    shapes = {}
+    for parts, sources in SOURCES.items():
+        (source,) = (sources[c] for c in components & sources.keys())
+        for key, shape in stored_shapes(source).items():
+            if key.split('.')[0] in parts:
+                shapes[key] = shape
+    if layout.backbone == 'pvt_v2_b5':
+        for key, shape in shapes.items():
+            # The first convolution of a mapping, and all of an ASPP.
+            if re.match(r'neck_\w+\.conv_list\.\d\.(red\w+\.0|conv2d)', key):
+                if key.endswith('conv.weight'):
+                    shapes[key] = [
+                        shape[0],
+                        PVT_CHANNELS[shape[1]],
+                        *shape[2:],
+                    ]
+    return shapes
+
+
 ALL_LAYOUTS = [
     PublishedLayout(*parts)
     for parts in product(
@@ -248,23 +298,61 @@ ALL_LAYOUTS = [
         ('TPAVI', 'AVCorr'),
     )
 ]
+STORED_LAYOUTS = {
+    PublishedLayout(**changes): name for name, (_, changes, _) in FILES.items()
+}
+# Not all on PVTv2-B5, which takes longer to build.
+ASSEMBLED = [
+    layout
+    for layout in ALL_LAYOUTS
+    if layout not in STORED_LAYOUTS
+    and (layout.backbone == 'resnet50' or layout.latents == FACTORISED)
+]
 
 
-@pytest.mark.parametrize('layout', ALL_LAYOUTS, ids=lambda x: x.description)
-def test_every_combination_has_a_config(layout):
-    """Its model, spelt the published way, is recognised as itself."""
-    if layout.backbone == 'pvt_v2_b5':
-        # The same as on ResNet-50, but slower to build.
-        assert (ROOT / layout.config).is_file()
-        return
-    shapes = our_shapes(layout)
-    keys = [
-        published_name(name)
-        for name in shapes
-        if not name.startswith('audio_backbone.')
-    ]
-    assert len(set(keys)) == len(keys)
-    assert recognise(keys) == layout
+def of_layouts(layouts):
+    return pytest.mark.parametrize(
+        'layout', layouts, ids=lambda layout: layout.description
+    )
+
+
+@of_layouts(STORED_LAYOUTS)
+def test_assembling_makes_the_stored_lists(layout):
+    """So that the lists assembled below are worth something."""
+    expected = stored_shapes(STORED_LAYOUTS[layout])
+    assert assembled_shapes(layout) == expected
+
+
+@of_layouts(ALL_LAYOUTS)
+def test_every_combination_is_recognised_and_has_a_config(layout):
+    assert recognise(assembled_shapes(layout)) == layout
+    assert (ROOT / layout.config).is_file()
+
+
+@of_layouts(ASSEMBLED)
+def test_every_tensor_of_a_combination_has_a_place(layout):
+    """In the model of the config that the layout names."""
+    state = numbered(assembled_shapes(layout))
+    result = convert(state, our_shapes(layout))
+    shapes = {
+        key: shape
+        for key, shape in our_shapes(layout).items()
+        if not key.startswith('audio_backbone.')
+    }
+    assert {k: v.shape for k, v in result.state_dict.items()} == shapes
+    assert result.dropped == DROPPED
+    assert len(state) == len(shapes) + sum(DROPPED.values())
+
+
+def test_the_combinations_include_the_paper_on_pvt():
+    """No list of these two is stored."""
+    layouts = {
+        layout.config: layout for layout in ASSEMBLED if not layout.options
+    }
+    assert {
+        'configs/ablations/mmvae_pvt_s4_aspp.py',
+        'configs/ablations/mmvae_pvt_s4_av-corr.py',
+    } <= layouts.keys()
 
 
 @pytest.mark.parametrize(
@@ -321,24 +409,39 @@ def test_wrapped_checkpoints(wrapper, prefix):
 def test_a_prefix_of_some_names_is_part_of_them():
     state = published_state('av_corr_r50')
     state['module.extra'] = torch.zeros(1)
-    with pytest.raises(ConversionError, match='place: module.extra'):
+    with pytest.raises(ConversionError, match='place:\n  module.extra$'):
         convert_state(unwrap(state))
 
 
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ([1, 2], 'a list'),
-        ({}, 'an empty dict'),
-        (torch.zeros(2), 'a Tensor'),
-        (dict(state_dict={}), 'an empty dict'),
-        (dict(epoch=3, lr=0.1), 'epoch, lr are none'),
-        (dict(model=dict(w=torch.zeros(1), n=3)), 'n is none'),
+        ([1, 2], 'but a list'),
+        ({}, 'but an empty dict'),
+        (torch.zeros(2), 'but a Tensor'),
+        (dict(state_dict={}), 'but an empty dict'),
+        (
+            dict(epoch=3, lr=0.1),
+            '2 of 2 entries are not tensors:\n  epoch (int)\n  lr (float)',
+        ),
+        (
+            dict(model=dict(w=torch.zeros(1), n=3)),
+            '1 of 2 entries are not tensors:\n  n (int)',
+        ),
+        (
+            dict(model_state_dict=dict(w=torch.zeros(1)), optimizer={}),
+            'One seems to be under model_state_dict. 2 of 2 entries are not '
+            'tensors:\n  model_state_dict (dict of tensors)\n'
+            '  optimizer (dict)',
+        ),
+        ({0: torch.zeros(1), 'w': torch.zeros(1)}, '1 are not:\n  0'),
     ],
 )
 def test_what_is_no_state_dict(content, message):
-    with pytest.raises(ConversionError, match=message):
+    with pytest.raises(ConversionError) as error:
         unwrap(content)
+    assert str(error.value).endswith(message)
+    assert ('One seems' in str(error.value)) == ('One seems' in message)
 
 
 KEYS = list(read_shapes(DATA / 'ecmvae_r50_keys.json.gz'))
@@ -351,19 +454,22 @@ def test_a_missing_tensor_is_named(key):
     del state[key]
     with pytest.raises(ConversionError) as error:
         convert_state(state)
-    message = str(error.value)
-    assert f'1 missing: {key}' in message
-    assert 'ECMVAE with ResNet-50, factorised latents' in message
-    assert 'without a place' not in message
+    assert str(error.value) == (
+        'expected the published ECMVAE with ResNet-50, factorised latents, '
+        'basic mapping, TPAVI fusion, got 956 tensors: 1 missing\n'
+        f'missing:\n  {key}'
+    )
 
 
 def test_a_tensor_without_a_place_is_named():
     state = published_state('ecmvae_r50')
     state['mm_vae_model.extra.weight'] = torch.zeros(3)
-    with pytest.raises(
-        ConversionError, match='1 without a place: mm_vae_model.extra.weight$'
-    ):
+    with pytest.raises(ConversionError) as error:
         convert_state(state)
+    assert str(error.value).endswith(
+        'got 958 tensors: 1 without a place\n'
+        'without a place:\n  mm_vae_model.extra.weight'
+    )
 
 
 @pytest.mark.parametrize(
@@ -383,24 +489,41 @@ def test_a_tensor_of_another_shape_is_named(key, shape):
     state[key] = torch.zeros(shape)
     with pytest.raises(ConversionError) as error:
         convert_state(state)
-    assert f'{key} {shape} instead of {expected}' in str(error.value)
+    assert str(error.value).endswith(
+        ': 1 of another shape\n'
+        f'of another shape:\n  {key} {shape} instead of {expected}'
+    )
 
 
-def test_all_kinds_of_problems_are_listed_the_first_twenty_of_each():
+def test_all_kinds_of_problems_are_listed_to_the_last_key():
     state = published_state('ecmvae_r50')
-    removed = [key for key in state if key.startswith('decoder_prior.')]
-    for key in removed:
+    missing = [key for key in state if key.startswith('decoder_prior.')]
+    for key in missing:
         del state[key]
-    for i in range(21):
-        state[f'extra.{i:02}'] = torch.zeros(1)
-    state['mm_vae_model.enc_vs.fc1.bias'] = torch.zeros(3)
+    missing = [key for key in missing if not key.startswith(tuple(DROPPED))]
+    strangers = [f'extra.{i:02}' for i in range(99)]
+    state |= dict.fromkeys(strangers, torch.zeros(1))
+    moments = [f'mm_vae_model.enc_{code}.fc1.bias' for code in ('vs', 'as')]
+    state |= dict.fromkeys(moments, torch.zeros(3))
     with pytest.raises(ConversionError) as error:
         convert_state(state)
-    message = str(error.value)
-    assert f'{len(removed) - 12} missing: decoder_prior.' in message
-    assert '21 without a place: extra.00' in message
-    assert 'extra.19 and 1 more' in message and 'extra.20' not in message
-    assert '1 of another shape: mm_vae_model.enc_vs.fc1.bias' in message
+    headline, *lines = str(error.value).splitlines()
+    counts = '99 without a place, 2 of another shape, 90 missing'
+    assert len(missing) == 90 and headline.endswith(
+        f'TPAVI fusion, got {len(state)} tensors: {counts}'
+    )
+    # What has no place comes first, in the order of the file.
+    places = [lines.index('without a place:'), lines.index('missing:')]
+    reshaped = lines.index('of another shape:')
+    assert places[0] == 0 and lines[1:reshaped] == [
+        f'  {key}' for key in strangers
+    ]
+    assert sorted(lines[reshaped + 1 : places[1]]) == [
+        f'  {key} (3,) instead of (16,)' for key in sorted(moments)
+    ]
+    assert sorted(lines[places[1] + 1 :]) == [
+        f'  {key}' for key in sorted(missing)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -417,16 +540,37 @@ def test_a_part_that_is_none_of_the_known_ones(damage):
         recognise(state)
     message = str(error.value)
     assert 'no published ECMVAE checkpoint' in message
-    assert message.split('none shows')[1].count(damage) >= 2
+    assert 'or a part of one' in message
+    assert message.split('tensors shows')[1].count(damage) >= 2
+    # Every name that is left is one of the format.
+    assert 'without a place' not in message
 
 
-def test_other_models_are_refused():
+def test_another_model_is_refused_with_all_of_its_names():
     with torch.device('meta'):
-        classifier = torchvision.models.resnet50().state_dict()
-    ours = our_shapes(PublishedLayout(backbone='resnet50'))
-    for state in (classifier, ours):
-        with pytest.raises(ConversionError, match='no published ECMVAE'):
-            recognise(state)
+        classifier = list(torchvision.models.resnet50().state_dict())
+    keys = [*classifier, 'encoder.layer1.0.conv1.weight']
+    with pytest.raises(ConversionError) as error:
+        recognise(keys)
+    headline, count, *lines = str(error.value).splitlines()
+    assert headline.startswith('this is no published ECMVAE checkpoint')
+    assert f'none of its {len(keys)} tensors' in headline
+    assert count == f'{len(classifier)} without a place in the format:'
+    assert lines == [f'  {key}' for key in classifier]
+
+
+@pytest.mark.parametrize('audio', [False, True])
+def test_a_converted_file_is_told_so(audio):
+    keys = [
+        key
+        for key in our_shapes(PublishedLayout(backbone='resnet50'))
+        if audio or not key.startswith('audio_backbone.')
+    ]
+    with pytest.raises(ConversionError) as error:
+        recognise(keys)
+    message = str(error.value)
+    assert message.startswith('these are names of mmavs')
+    assert 'converted already' in message and '\n' not in message
 
 
 def test_a_tensor_of_ours_that_the_format_does_not_have():

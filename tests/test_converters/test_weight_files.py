@@ -50,20 +50,45 @@ def test_a_directory_is_never_replaced(tmp_path):
         write_checkpoint(tmp_path, STATE, {}, overwrite=True)
 
 
+@pytest.mark.parametrize('kind', [OSError, RuntimeError])
 @pytest.mark.parametrize('failing', ['save', 'load', 'replace'])
-def test_a_failure_leaves_no_trace(tmp_path, monkeypatch, failing):
+def test_a_failure_leaves_no_trace(tmp_path, monkeypatch, failing, kind):
     path = tmp_path / 'weights.pth'
     path.write_text('precious')
 
     def fail(*args, **kwargs):
-        raise OSError('no space left')
+        raise kind('no space left\nframe 0: and where it happened')
 
     owner = os if failing == 'replace' else torch
     monkeypatch.setattr(owner, failing, fail)
-    with pytest.raises(OSError, match='no space left'):
+    with pytest.raises(OSError, match='no space left') as error:
         write_checkpoint(path, STATE, {}, overwrite=True)
+    if kind is RuntimeError:
+        assert str(error.value) == f'{path} cannot be written: no space left'
     assert os.listdir(tmp_path) == ['weights.pth']
     assert path.read_text() == 'precious'
+    # Nor does a folder that was made for the file.
+    with pytest.raises(OSError, match='no space left'):
+        write_checkpoint(tmp_path / 'a' / 'b' / 'weights.pth', STATE, {})
+    assert os.listdir(tmp_path) == ['weights.pth']
+
+
+def test_a_folder_that_was_there_or_is_used_stays(tmp_path, monkeypatch):
+    (tmp_path / 'there').mkdir()
+
+    def fail(*args, **kwargs):
+        # Meanwhile somebody else uses the new folder.
+        if (tmp_path / 'new' / 'folder').exists():
+            (tmp_path / 'new' / 'other').write_text('')
+        raise RuntimeError('no space left')
+
+    monkeypatch.setattr(torch, 'save', fail)
+    for folder in ('there', 'new/folder'):
+        with pytest.raises(OSError, match='no space left'):
+            write_checkpoint(tmp_path / folder / 'weights.pth', STATE, {})
+    assert sorted(os.listdir(tmp_path)) == ['new', 'there']
+    assert os.listdir(tmp_path / 'there') == []
+    assert os.listdir(tmp_path / 'new') == ['other']
 
 
 def test_what_torch_would_not_read_back_is_not_written(tmp_path):
@@ -93,6 +118,9 @@ def test_unreadable_files(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(ConversionError, match=re.escape(str(path))):
             read_weights(path)
+    path.write_bytes(b'')
+    with pytest.raises(ConversionError, match='cut.pth is empty'):
+        read_weights(path)
     torch.save([1, 2], path)
     with pytest.raises(ConversionError, match='cut.pth: there is no state'):
         read_weights(path)

@@ -1,8 +1,12 @@
 """VGGish: names, layout, freezing."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.runner import load_checkpoint, load_state_dict
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmseg.registry import MODELS
 
 from mmavs.models.backbones import VGGish
@@ -171,3 +175,142 @@ def test_missing_file_names_what_writes_it(tmp_path):
     )
     with pytest.raises(FileNotFoundError, match=r'no\.pth.*pretrain_audio'):
         model.init_weights()
+
+
+class Model(torch.nn.Module):
+    """Where a segmentor has the audio network; it is to be pretrained."""
+
+    def __init__(self, path='vggish.pth', **kwargs):
+        super().__init__()
+        self.audio_backbone = make_small(
+            init_cfg=dict(type='Pretrained', checkpoint=str(path)), **kwargs
+        )
+        self.head = torch.nn.Linear(128, 2)
+
+    def forward(self):
+        return self.head(self.audio_backbone(torch.zeros(1, 1, 96, 64)))
+
+
+def weights(**changes):
+    """State dict of a model, with the audio network of another seed."""
+    state = Model().state_dict()
+    state['audio_backbone.features.0.bias'] = torch.ones(2)
+    return state | changes
+
+
+def is_random(model):
+    """Whether a model refuses to hear."""
+    try:
+        model()
+    except RuntimeError as error:
+        assert 'the audio network is random' in str(error)
+        return True
+    return False
+
+
+@pytest.mark.parametrize('frozen', [False, True])
+def test_a_network_to_be_pretrained_is_not_used_random(frozen):
+    """Else a test of a checkpoint without it would give a score."""
+    model = Model('the_weights.pth', frozen=frozen)
+    with pytest.raises(RuntimeError) as error:
+        model()
+    message = str(error.value)
+    for text in ('the_weights.pth', 'audio_backbone.*', '--vggish'):
+        assert text in message
+    # An error about the patches would hide it.
+    with pytest.raises(RuntimeError, match='is random'):
+        model.audio_backbone(torch.zeros(1, 96, 64))
+
+
+def test_without_init_cfg_it_may_be_random():
+    network = make_small(init_cfg=None)
+    assert network(torch.zeros(1, 1, 96, 64)).shape == (1, 128)
+    network.init_weights()
+    assert network(torch.zeros(1, 1, 96, 64)).shape == (1, 128)
+
+
+def test_init_weights_makes_it_usable(tmp_path):
+    path = tmp_path / 'vggish.pth'
+    torch.save(make_small().state_dict(), path)
+    model = Model(path)
+    model.audio_backbone.init_weights()
+    assert not is_random(model)
+
+    path.unlink()
+    model = Model(path)
+    with pytest.raises(FileNotFoundError):
+        model.audio_backbone.init_weights()
+    assert is_random(model)
+
+
+def load_with_torch(model, state, path):
+    model.load_state_dict(state)
+
+
+def load_with_mmengine(model, state, path):
+    load_state_dict(model, state)
+
+
+def load_file(model, state, path):
+    torch.save(dict(state_dict=state), path)
+    load_checkpoint(model, str(path))
+
+
+def load_as_a_runner(model, state, path):
+    _load_checkpoint_to_model(model, dict(state_dict=state))
+
+
+MMENGINE = [load_with_mmengine, load_file, load_as_a_runner]
+
+
+@pytest.mark.parametrize('load', [load_with_torch, *MMENGINE])
+def test_a_checkpoint_makes_it_usable(tmp_path, load):
+    model = Model()
+    load(model, weights(), tmp_path / 'model.pth')
+    assert not is_random(model)
+    assert (model.audio_backbone.features[0].bias == 1).all()
+
+
+@pytest.mark.parametrize('strict', [False, True])
+def test_alone_it_takes_its_own_names(strict):
+    network = Model().audio_backbone
+    network.load_state_dict(make_small().state_dict(), strict=strict)
+    network(torch.zeros(1, 1, 96, 64))
+
+
+@pytest.mark.parametrize('kind', ['none', 'some', 'shape', 'unprefixed'])
+@pytest.mark.parametrize('load', MMENGINE)
+def test_a_checkpoint_without_all_of_it_does_not(tmp_path, load, kind):
+    """mmengine goes on with a warning."""
+    state = weights()
+    audio = [key for key in state if key.startswith('audio_backbone.')]
+    if kind == 'some':
+        del state[audio[-1]]
+    elif kind == 'shape':
+        state[audio[-1]] = torch.zeros(5)
+    else:
+        for key in audio:
+            value = state.pop(key)
+            if kind == 'unprefixed':
+                state[key.removeprefix('audio_backbone.')] = value
+    model = Model()
+    load(model, state, tmp_path / 'model.pth')
+    assert is_random(model)
+
+
+def test_a_checkpoint_without_it_takes_nothing_away(tmp_path):
+    """Training on from a converted checkpoint: init_cfg has loaded it."""
+    path = tmp_path / 'vggish.pth'
+    torch.save(make_small().state_dict(), path)
+    model = Model(path)
+    model.audio_backbone.init_weights()
+    load_state_dict(model, {'head.bias': torch.zeros(2)})
+    assert not is_random(model)
+
+
+def test_a_copy_knows_it_too():
+    """As the averaged model of a training."""
+    model = Model()
+    assert is_random(deepcopy(model))
+    model.load_state_dict(weights())
+    assert not is_random(deepcopy(model))

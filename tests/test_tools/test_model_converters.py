@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pickle
 import re
 import shlex
 import subprocess
@@ -109,9 +110,12 @@ def test_from_the_command_line(files, states, tmp_path):
     done = call('ecmvae_to_mmavs', source, target)
     assert (done.returncode, done.stdout) == (1, '')
     assert done.stderr == (
-        f'error: {source}: these are not the published ECMVAE with ResNet-50, '
-        'factorised latents, basic mapping, TPAVI fusion:\n'
-        '  1 missing: neck_post.conv_list.3.reduce.2.norm.bias\n'
+        f'error: {source}: expected the published ECMVAE with ResNet-50, '
+        'factorised latents, basic mapping, TPAVI fusion, got 956 tensors: '
+        '1 missing\n'
+        'missing:\n'
+        '  neck_post.conv_list.3.reduce.2.norm.bias\n'
+        'nothing was written\n'
     )
     assert not target.exists()
 
@@ -139,7 +143,11 @@ def test_with_vggish(files, states, tmp_path, capsys):
     s4, ms3 = commands(captured.out)
     config = 'configs/mmvae_r50_s4.py'
     assert s4 == ['python', 'tools/test.py', config, str(target)]
-    assert ms3[:4] == s4 and ms3[4] == '--cfg-options'
+    ms3_config = 'configs/mmvae_r50_ms3.py'
+    assert ms3 == ['python', 'tools/test.py', ms3_config, str(target)]
+    # The same network.
+    configs = [Config.fromfile(ROOT / path) for path in (config, ms3_config)]
+    assert configs[0].model == configs[1].model
 
     content = torch.load(target, weights_only=True)
     assert content['meta'] == dict(
@@ -172,15 +180,19 @@ def test_with_vggish(files, states, tmp_path, capsys):
 def test_the_options_of_the_ms3_command_make_the_ms3_test_set(
     files, tmp_path, capsys
 ):
-    source, vggish = files / 'ecmvae_r50.pth', files / 'vggish.pth'
+    """The ablations have no config for MS3."""
+    source, vggish = files / 'no_factor_r50.pth', files / 'vggish.pth'
     target = tmp_path / 'ecmvae.pth'
     assert run(ecmvae, source, target, '--vggish', vggish) == 0
-    _, ms3 = commands(capsys.readouterr().out)
+    s4, ms3 = commands(capsys.readouterr().out)
+    path = 'configs/ablations/mmvae_r50_s4_no-factor.py'
+    assert s4 == ['python', 'tools/test.py', path, str(target)]
+    assert ms3[:5] == [*s4, '--cfg-options']
     config = Config.fromfile(ROOT / ms3[2])
     config.merge_from_dict(dict(option.split('=') for option in ms3[5:]))
     expected = Config.fromfile(ROOT / 'configs/mmvae_r50_ms3.py')
     assert config.test_dataloader == expected.test_dataloader
-    assert config.model == expected.model
+    assert config.model == Config.fromfile(ROOT / path).model
 
 
 @pytest.mark.parametrize('name', ['av_corr_r50', 'no_factor_r50'])
@@ -188,8 +200,17 @@ def test_without_vggish(files, tmp_path, capsys, name):
     target = tmp_path / 'it is.pth'
     assert run(ecmvae, files / f'{name}.pth', target) == 0
     output = capsys.readouterr().out
-    assert '--vggish FILE' in output and 'tools/test.py' not in output
-    (train,) = commands(output)
+    assert 'tools/test.py' not in output
+    again, train = commands(output)
+    assert again == [
+        'python',
+        'tools/model_converters/ecmvae_to_mmavs.py',
+        str(files / f'{name}.pth'),
+        str(target),
+        '--vggish',
+        'FILE',
+        '--force',
+    ]
     variant = name.removesuffix('_r50').replace('_', '-')
     config = f'configs/ablations/mmvae_r50_s4_{variant}.py'
     assert train == [
@@ -212,6 +233,20 @@ def test_without_vggish(files, tmp_path, capsys, name):
     assert all(name.startswith('audio_backbone.') for name in missing)
 
 
+def test_the_command_with_vggish_completes_the_file(files, tmp_path, capsys):
+    target = tmp_path / 'ours.pth'
+    assert run(ecmvae, files / 'ecmvae_r50.pth', target) == 0
+    again, *trains = commands(capsys.readouterr().out)
+    assert [train[2] for train in trains] == [
+        'configs/mmvae_r50_s4.py',
+        'configs/mmvae_r50_ms3.py',
+    ]
+    assert trains[0][3:] == trains[1][3:]
+    again[again.index('FILE')] = files / 'vggish.pth'
+    assert run(ecmvae, *again[2:]) == 0
+    assert torch.load(target, weights_only=True)['meta']['audio_backbone']
+
+
 def test_a_combination_needs_options(files, tmp_path, capsys):
     """ASPP mapping and AVCorr: no config has both."""
     options = {
@@ -232,9 +267,11 @@ def test_a_combination_needs_options(files, tmp_path, capsys):
     target = tmp_path / 'ours.pth'
     vggish = files / 'vggish.pth'
     assert run(ecmvae, source, target, '--vggish', vggish) == 0
-    (s4, _) = commands(capsys.readouterr().out)
-    assert s4[2] == 'configs/mmvae_r50_s4.py'
-    assert s4[5:] == [f'{key}={value}' for key, value in options.items()]
+    for command, data in zip(
+        commands(capsys.readouterr().out), ('s4', 'ms3'), strict=True
+    ):
+        assert command[2] == f'configs/mmvae_r50_{data}.py'
+        assert command[5:] == [f'{k}={v}' for k, v in options.items()]
     meta = torch.load(target, weights_only=True)['meta']
     assert meta['options'] == options
 
@@ -274,13 +311,26 @@ def damage(kind, path, states, witness):
         return 'no published ECMVAE checkpoint'
     if kind == 'not weights':
         torch.save(dict(epoch=3), path)
-        return 'holds tensors alone, but epoch is none'
+        return '1 of 1 entries are not tensors:\n  epoch (int)'
+    if kind == 'empty':
+        path.write_bytes(b'')
+        return 'is empty'
+    if kind == 'plain pickle':
+        path.write_bytes(pickle.dumps(_Hostile(witness)))
+        return 'plain pickle, which is not read (nothing in it was run)'
+    if kind == 'under another key':
+        torch.save(dict(model_state_dict=state, epoch=3), path)
+        return 'One seems to be under model_state_dict.'
+    if kind == 'converted':
+        names = ('backbone.w', 'neck.w', 'decode_head.w')
+        torch.save(dict.fromkeys(names, torch.zeros(1)), path)
+        return 'converted already'
     if kind == 'one missing':
         del state['neck_post.conv_list.3.reduce.2.norm.bias']
-        text = '1 missing: neck_post.conv_list.3.reduce.2.norm.bias'
+        text = 'missing:\n  neck_post.conv_list.3.reduce.2.norm.bias'
     elif kind == 'one more':
         state['encoder.fc.weight'] = torch.zeros(1000, 2048)
-        text = '1 without a place: encoder.fc.weight'
+        text = 'without a place:\n  encoder.fc.weight'
     elif kind == 'another shape':
         state['mm_vae_model.enc_vs.fc1.weight'] = torch.zeros(16, 128)
         text = 'mm_vae_model.enc_vs.fc1.weight (16, 128) instead of (16, 6272)'
@@ -295,6 +345,10 @@ KINDS = (
     'hostile',
     'another model',
     'not weights',
+    'empty',
+    'plain pickle',
+    'under another key',
+    'converted',
     'one missing',
     'one more',
     'another shape',
@@ -311,6 +365,7 @@ def test_refused(files, states, tmp_path, capsys, kind):
     assert captured.out == ''
     assert captured.err.startswith('error: ')
     assert captured.err.count('error:') == 1
+    assert captured.err.endswith('\nnothing was written\n')
     assert str(source) in captured.err and text in captured.err
     assert not target.parent.exists() and not witness.exists()
 
@@ -352,6 +407,28 @@ def test_a_target_in_the_place_of_a_folder(files, tmp_path, capsys):
     target = tmp_path / 'file' / 'ours.pth'
     assert run(ecmvae, files / 'av_corr_r50.pth', target) == 1
     assert re.match(r'error: .*file', capsys.readouterr().err)
+
+
+@pytest.mark.parametrize('tool', [ecmvae, backbone])
+def test_a_disk_that_is_full(files, tmp_path, capsys, monkeypatch, tool):
+    def fail(content, path):
+        path.write_bytes(b'the beginning')
+        raise RuntimeError('file write failed\nframe 0: somewhere')
+
+    monkeypatch.setattr(torch, 'save', fail)
+    target = tmp_path / 'new' / 'folder' / 'ours.pth'
+    if tool is ecmvae:
+        arguments = (files / 'av_corr_r50.pth', target)
+    else:
+        arguments = ('vggish', files / 'vggish.pth', target)
+    assert run(tool, *arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err == (
+        f'error: {target} cannot be written: file write failed\n'
+        'nothing was written\n'
+    )
+    assert os.listdir(tmp_path) == ['published']
 
 
 # The second tool.
@@ -423,10 +500,11 @@ def test_a_backbone_file_that_cannot_be_read(
 def test_a_backbone_of_another_kind(files, tmp_path, capsys):
     target = tmp_path / 'ours.pth'
     for kind, name, text in (
-        ('vggish', 'ecmvae_r50', '18 missing: features.0.weight'),
-        ('pvt_v2', 'vggish', 'ImageNet weights of PVTv2'),
+        ('vggish', 'ecmvae_r50', 'missing:\n  features.0.weight'),
+        ('pvt_v2', 'vggish', 'weights of PVTv2-B5 (--variant b5)'),
     ):
         assert run(backbone, kind, files / f'{name}.pth', target) == 1
         error = capsys.readouterr().err
         assert f'{name}.pth' in error and text in error
+        assert error.endswith('\nnothing was written\n')
         assert not target.exists()

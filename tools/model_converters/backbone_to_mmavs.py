@@ -73,18 +73,18 @@ def convert_file(args: argparse.Namespace) -> Conversion:
         else:
             meta['variant'] = args.variant
             network = PVTv2(args.variant).timm_model
-            result = convert_pvt_v2(state, shapes_of(network))
+            result = convert_pvt_v2(state, shapes_of(network), args.variant)
     write_checkpoint(args.target, result.state_dict, meta, args.force)
     return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Convert, or say in one line why not."""
+    """Convert, or say why nothing was written."""
     args = parse_args(argv)
     try:
         result = convert_file(args)
     except (ConversionError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {error}\nnothing was written', file=sys.stderr)
         return 1
     console = Console(highlight=False, soft_wrap=True)
     console.print(f'converted: {len(result.state_dict)} tensors')

@@ -107,36 +107,44 @@ def report(
         console.print(f'dropped:    {module}.* ({count} tensors), unused')
     console.print(f'written:    {args.target}')
     options = [f'{key}={value}' for key, value in layout.options.items()]
+    # The ablations have configs for S4 alone.
+    ms3 = layout.config.replace('_s4', '_ms3')
+    has_ms3 = (ROOT / ms3).is_file()
 
-    def command(script: str, *arguments: str, also: Sequence[str] = ()) -> str:
-        words = ['python', f'tools/{script}.py', layout.config, *arguments]
-        if options or also:
-            words += ['--cfg-options', *options, *also]
-        return shlex.join(words)
+    def show(*words: str, also: Sequence[str] = ()) -> None:
+        also = ('--cfg-options', *also) if also else ()
+        words = ('python', *words, *also)
+        console.print(f'  {shlex.join(words)}', markup=False)
 
     if args.vggish:
-        test = ('test', args.target)
         console.print('\ntest it, trained on S4 or on MS3, with')
-        console.print(f'  {command(*test)}', markup=False)
-        console.print(f'  {command(*test, also=MS3)}', markup=False)
+        show('tools/test.py', layout.config, args.target, also=options)
+        if has_ms3:
+            show('tools/test.py', ms3, args.target, also=options)
+        else:
+            also = (*options, *MS3)
+            show('tools/test.py', layout.config, args.target, also=also)
         return
     console.print(
         '\n[bold]The audio network is not in the published file:[/bold] a '
-        'test would hear with random weights. Convert again with --vggish '
-        'FILE to test. To train on from here, where the config loads VGGish:'
+        'test needs it. Convert again:'
     )
+    again = (args.source, args.target, '--vggish', 'FILE', '--force')
+    show('tools/model_converters/ecmvae_to_mmavs.py', *again)
+    console.print('To train on from here, where the config loads VGGish:')
     # Everything but VGGish comes from the file: no ImageNet weights needed.
-    start = [f'load_from={args.target}', 'model.backbone.init_cfg=None']
-    console.print(f'  {command("train", also=start)}', markup=False)
+    start = (f'load_from={args.target}', 'model.backbone.init_cfg=None')
+    for config in (layout.config, ms3) if has_ms3 else (layout.config,):
+        show('tools/train.py', config, also=(*options, *start))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Convert, or say in one line why not."""
+    """Convert, or say why nothing was written."""
     args = parse_args(argv)
     try:
         layout, result = convert_files(args)
     except (ConversionError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {error}\nnothing was written', file=sys.stderr)
         return 1
     report(args, layout, result)
     return 0
