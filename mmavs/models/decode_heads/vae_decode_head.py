@@ -184,7 +184,7 @@ class VAEDecodeHead(AVDecodeHead):
     def _regularisers(self, inputs: AVFeatures) -> dict[str, Tensor]:
         """Regularisers of the first draw, for the labelled frames."""
         index = inputs.labels.index
-        draws = [path.draws[0] for path in _both(inputs)]
+        draws = [path.draws[0] for path in (inputs.prior, inputs.posterior)]
         losses = {}
         if self.loss_orthogonality is not None:
             samples = (
@@ -204,7 +204,3 @@ class VAEDecodeHead(AVDecodeHead):
             term = self.loss_mutual_information
             losses[term.loss_name] = self.latent_warmup * term(*codes)
         return losses
-
-
-def _both(inputs: AVFeatures) -> tuple[LatentPath, LatentPath]:
-    return inputs.prior, inputs.posterior
