@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmavs  # noqa: F401 (registers the components)
+from mmavs.compat.checkpoints import load_checkpoint_safely
 from mmavs.datasets.synthetic import write_synthetic_avsbench
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,28 @@ def tiny_config(synthetic_root, tmp_path):
         return config
 
     return make
+
+
+@pytest.fixture
+def check_reload():
+    """Check that a checkpoint predicts what its run does, bit for bit."""
+
+    def check(runner, fresh, checkpoint: Path, num_frames: int) -> None:
+        """Load ``checkpoint`` into ``fresh``; both predict a batch."""
+        batch = next(iter(runner.val_dataloader))
+        fresh.load_state_dict(load_checkpoint_safely(checkpoint)['state_dict'])
+        runner.model.eval()
+        with torch.no_grad():
+            expected, value = (
+                [sample.seg_logits.data for sample in model.test_step(batch)]
+                for model in (runner.model, fresh)
+            )
+        assert len(value) == num_frames
+        for ours, theirs in zip(value, expected):
+            assert ours.shape == (1, 224, 224)
+            assert torch.equal(ours, theirs)
+
+    return check
 
 
 def tiny_options(data_root: Path, config: Config) -> dict:

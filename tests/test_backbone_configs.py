@@ -13,8 +13,6 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmavs.compat.checkpoints import load_checkpoint_safely
-
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / 'docs/backbones.md'
 CONFIGS = sorted((ROOT / 'configs/backbones').glob('*.py'))
@@ -207,7 +205,9 @@ def small_run(path: Path, data_root: Path, work_dir: Path) -> Config:
 
 
 @each_config
-def test_trains_validates_and_reloads(path, synthetic_root, work_dir):
+def test_trains_validates_and_reloads(
+    path, synthetic_root, work_dir, check_reload
+):
     config = small_run(path, synthetic_root, work_dir)
     runner = Runner.from_cfg(config)
     before = {
@@ -229,20 +229,7 @@ def test_trains_validates_and_reloads(path, synthetic_root, work_dir):
     frozen = {n for n in before if n.startswith('audio_backbone.')}
     assert unmoved == frozen
 
-    batch = next(iter(runner.val_dataloader))
-    fresh = build(config)
-    state = load_checkpoint_safely(work_dir / 'epoch_1.pth')['state_dict']
-    fresh.load_state_dict(state)
-    with torch.no_grad():
-        runner.model.eval()
-        expected, value = (
-            [sample.seg_logits.data for sample in model.test_step(batch)]
-            for model in (runner.model, fresh)
-        )
-    assert len(value) == 5
-    for ours, theirs in zip(value, expected):
-        assert ours.shape == (1, 224, 224)
-        assert torch.equal(ours, theirs)
+    check_reload(runner, build(config), work_dir / 'epoch_1.pth', 5)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,10 @@ class JointMixtureLatents(JointLatents):
     def draw_posterior(self, distributions: Distributions) -> list[Samples]:
         """M L draws, stratum by stratum; samples in evaluation as well."""
         mixture = distributions['joint']
-        num_experts, num_frames = len(mixture.experts), len(mixture.mean)
+        mean = mixture.experts[0].mean
+        num_experts = len(mixture.experts)
         first = torch.randint(
-            num_experts,
-            (self.num_samples, num_frames),
-            device=mixture.mean.device,
+            num_experts, (self.num_samples, len(mean)), device=mean.device
         )
         return [
             dict(joint=mixture.rsample((first[i] + stratum) % num_experts))

@@ -21,35 +21,28 @@ class LatentFactorisationNeck(AVMappingNeck):
 
     Args:
         in_channels: channels of the backbone levels, finest first.
-        out_channels: C, channels of every mapped level.
-        audio_channels: size of the audio embedding.
         latent_channels: K, size of a latent code.
         latents: config of the latent space, any subclass of
             ``LatentSpace``.
-        mapping: config of the channel mapping of one level.
         injection: config of how the codes enter the deepest level.
-        init_cfg: initialisation, as everywhere in mmengine.
+        **kwargs: as in :class:`AVMappingNeck`.
     """
 
     def __init__(
         self,
         in_channels: Sequence[int],
-        out_channels: int = 128,
-        audio_channels: int = 128,
+        *,
         latent_channels: int = 16,
         latents: dict | None = None,
-        mapping: dict | None = None,
         injection: dict | None = None,
-        init_cfg: dict | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(
-            in_channels, out_channels, audio_channels, mapping, init_cfg
-        )
+        super().__init__(in_channels, **kwargs)
         self.posterior_mapping = self._build_mapping()
         self.latents = MODELS.build(
             dict(
                 latents or dict(type='FactorisedLatents'),
-                audio_channels=audio_channels,
+                audio_channels=self.audio_channels,
                 latent_channels=latent_channels,
             )
         )
@@ -58,7 +51,7 @@ class LatentFactorisationNeck(AVMappingNeck):
             MODELS.build(
                 dict(
                     injection,
-                    channels=out_channels,
+                    channels=self.out_channels,
                     latent_channels=latent_channels,
                 )
             )
