@@ -88,7 +88,8 @@ class AVSegDataPreProcessor(SegDataPreProcessor):
         - in, ``inputs['log_mel']``: B tensors (T, 1, 96, 64)
         - in, ``data_samples``: B samples, ``gt_sem_seg`` (T, H, W);
           optional outside training
-        - out, ``inputs``: :class:`ClipBatch` of N frames
+        - out, ``inputs``: :class:`ClipBatch` of N frames; its
+          ``audio_keys`` are the clips' ``audio_key``
         - out, ``data_samples``: N samples, ``gt_sem_seg`` (1, H, W); or
           None
 
@@ -147,6 +148,8 @@ class AVSegDataPreProcessor(SegDataPreProcessor):
             frames=flat['inputs'].contiguous(memory_format=self.memory_format),
             log_mel=torch.cat(log_mel).float(),
             num_frames=num_frames,
+            audio_keys=samples
+            and tuple(sample.get('audio_key') for sample in samples),
         )
         return dict(
             inputs=batch,

@@ -15,6 +15,8 @@ class ClipBatch(NamedTuple):
         frames: Normalised frames.
         log_mel: One log-mel patch per frame.
         num_frames: T, the frames of a clip.
+        audio_keys: For each clip a digest of its log-mel, or None where its
+            sound is another one every time. None without data samples.
 
     Shapes:
         - frames: (N, 3, H, W)
@@ -24,6 +26,7 @@ class ClipBatch(NamedTuple):
     frames: Tensor
     log_mel: Tensor
     num_frames: int
+    audio_keys: tuple[str | None, ...] | None = None
 
     @property
     def shape(self) -> torch.Size:

@@ -101,6 +101,19 @@ def test_without_samples():
     )
     assert out['data_samples'] is None
     assert out['inputs'].frames.shape == (6, 3, 8, 12)
+    assert out['inputs'].audio_keys is None
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_audio_keys_of_the_clips(training):
+    clips = [make_clip(b) for b in range(3)]
+    for b in (0, 2):
+        clips[b]['data_samples'].set_metainfo(dict(audio_key=f'{b:040x}'))
+    preprocessor = AVSegDataPreProcessor()
+    batch = preprocessor(make_batch(*clips), training)['inputs']
+    assert batch.audio_keys == (f'{0:040x}', None, f'{2:040x}')
+    batch = preprocessor(make_batch(), training)['inputs']
+    assert batch.audio_keys == (None, None)
 
 
 def test_output_fits_forward():

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.runner import load_checkpoint, load_state_dict
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from mmseg.registry import MODELS
+from torch._dynamo.testing import CompileCounter
 
 from mmavs.models.backbones import VGGish
 
@@ -314,3 +315,64 @@ def test_a_copy_knows_it_too():
     assert is_random(deepcopy(model))
     model.load_state_dict(weights())
     assert not is_random(deepcopy(model))
+
+
+# ------------------------------------------------------------------- cache
+
+KEYS = ('a' * 40, 'b' * 40)
+
+
+def test_a_cache_is_for_frozen_networks(tmp_path):
+    with pytest.raises(ValueError, match=r"'here' with frozen=False"):
+        make_small(cache_dir='here', frozen=False)
+    with pytest.raises(ValueError, match='cache_dir must be the folder'):
+        make_small(cache_dir='')
+    config = dict(type='VGGish', width=0.03, cache_dir=str(tmp_path / 'new'))
+    assert MODELS.build(config).embedding_cache.folder == tmp_path / 'new'
+    # Nothing is written before there is something to keep.
+    assert not (tmp_path / 'new').exists()
+
+
+def test_without_a_cache_keys_change_nothing():
+    network, log_mel = make_small(), torch.randn(4, 1, 96, 64)
+    assert network.embedding_cache is None
+    expected = network(log_mel)
+    for keys in (KEYS, (None, None)):
+        assert torch.equal(network.embed_clips(log_mel, keys), expected)
+
+
+def test_a_random_network_is_not_cached_either(tmp_path):
+    """Nor does it serve what a network of the same weights had kept."""
+    known = make_small(cache_dir=tmp_path)
+    log_mel = torch.randn(4, 1, 96, 64)
+    known.embed_clips(log_mel, KEYS)
+    network = Model(cache_dir=tmp_path).audio_backbone
+    with pytest.raises(RuntimeError, match='is random'):
+        network.embed_clips(log_mel, KEYS)
+
+
+def test_wrong_clips_are_refused_with_a_cache(tmp_path):
+    network = make_small(cache_dir=tmp_path)
+    with pytest.raises(ValueError, match=r'\(N, 1, 96, 64\)'):
+        network.embed_clips(torch.zeros(4, 96, 64), KEYS)
+    with pytest.raises(ValueError, match='2 audio_keys.*got 5 patches'):
+        network.embed_clips(torch.zeros(5, 1, 96, 64), KEYS)
+
+
+@pytest.mark.parametrize('cached', [False, True])
+def test_compiles_and_exports_as_one_graph(tmp_path, cached):
+    network = make_small(cache_dir=tmp_path if cached else None)
+    log_mel = torch.randn(4, 1, 96, 64)
+    expected = network(log_mel)
+    compiled = torch.compile(network, backend='eager', fullgraph=True)
+    torch.testing.assert_close(compiled(log_mel), expected)
+    exported = torch.export.export(network, (log_mel,)).module()
+    torch.testing.assert_close(exported(log_mel), expected)
+    # Other keys are no other graph.
+    counter = CompileCounter()
+    embed = torch.compile(
+        lambda x, keys: network.embed_clips(x + 0, keys), backend=counter
+    )
+    for rows, keys in (([0, 1, 2, 3], KEYS), ([2, 3, 0, 1], KEYS[::-1])):
+        torch.testing.assert_close(embed(log_mel[rows], keys), expected[rows])
+    assert counter.frame_count == 1

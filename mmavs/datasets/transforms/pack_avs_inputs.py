@@ -1,5 +1,6 @@
 """Pack a clip into one sample."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,15 @@ def stack_frames(frames: list[dict], key: str, name: str) -> np.ndarray:
     return np.stack(arrays)
 
 
+def digest_array(array: np.ndarray) -> str:
+    """Digest of an array's type, shape and content, 40 hex digits."""
+    digest = hashlib.blake2b(
+        f'{array.dtype.str} {array.shape}'.encode(), digest_size=20
+    )
+    digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
 @TRANSFORMS.register_module()
 class PackAVSInputs(BaseTransform):
     """Pack a clip: one sample, however many frames.
@@ -48,6 +58,10 @@ class PackAVSInputs(BaseTransform):
         meta_keys (Sequence[str]): Keys to keep in the sample's metainfo
             where present. They are looked up in the clip's results, then in
             those of its first frame: geometry is the same for all frames.
+            ``audio_key`` is made here: a digest of the log-mel, by which a
+            frozen audio network knows a clip again. There is none where the
+            sound is augmented (``audio_augmented``), that is another one
+            every time.
 
     Returns of ``transform``:
         dict: ``inputs`` = dict(frames, log_mel), ``data_samples`` = one
@@ -66,6 +80,7 @@ class PackAVSInputs(BaseTransform):
         'img_paths',
         'seg_map_paths',
         'audio_path',
+        'audio_key',
         'sound_condition',
         'ori_shape',
         'img_shape',
@@ -103,6 +118,8 @@ class PackAVSInputs(BaseTransform):
             masks = stack_frames(frames, 'gt_seg_map', name)
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(masks))
         merged = {**frames[0], **results}
+        if 'audio_key' in self.meta_keys and not merged.get('audio_augmented'):
+            merged['audio_key'] = digest_array(results['log_mel'])
         sample.set_metainfo(
             {key: merged[key] for key in self.meta_keys if key in merged}
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from mmavs.models.backbones.embedding_cache import EmbeddingCache
 from mmavs.models.backbones.pretrained import check_init_cfg, load_whole
 
 
@@ -28,6 +32,13 @@ class VGGish(BaseModule):
             ``dict(type='Pretrained', checkpoint='vggish.pth')``; every
             tensor must be in the file. Without weights the network is
             random, so do not freeze it then.
+        cache_dir: folder that keeps the embedding of each clip, of a frozen
+            network only; None, the default, keeps nothing. See
+            :class:`EmbeddingCache`, and :meth:`embed_clips`, which uses it.
+
+    Raises:
+        ValueError: if ``width`` is not positive, ``init_cfg`` of another
+            kind, or ``cache_dir`` given for a network that is trained.
 
     Origin:
         Hershey et al., «CNN Architectures for Large-Scale Audio
@@ -45,11 +56,17 @@ class VGGish(BaseModule):
         out_channels: int = 128,
         frozen: bool = True,
         init_cfg: dict | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_init_cfg('VGGish', init_cfg)
         if width <= 0:
             raise ValueError(f'width must be positive, got {width}')
+        if cache_dir is not None and not (frozen and os.fspath(cache_dir)):
+            raise ValueError(
+                'cache_dir must be the folder of a frozen network or None: '
+                f'got {cache_dir!r} with frozen={frozen}'
+            )
         layers: list[nn.Module] = []
         channels = 1
         for base_channels, num_convs in self.stages:
@@ -83,6 +100,9 @@ class VGGish(BaseModule):
                 nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
                 nn.init.zeros_(module.bias)
         self.frozen = frozen
+        self.embedding_cache = (
+            None if cache_dir is None else EmbeddingCache(cache_dir)
+        )
         # False while a network that is to be pretrained is still random.
         self._has_weights = init_cfg is None
         if frozen:
@@ -133,6 +153,50 @@ class VGGish(BaseModule):
             RuntimeError: if ``init_cfg`` names weights and nothing loaded
                 any, as in a test of a checkpoint without the audio network.
         """
+        self._check(log_mel)
+        with torch.set_grad_enabled(
+            torch.is_grad_enabled() and not self.frozen
+        ):
+            x = self.features(log_mel)
+            # (N, C, h, w) -> (N, h, w, C): the published weights expect
+            # channels last when flattened.
+            return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))
+
+    # Files are nothing to compile; the graph has a gap here.
+    @torch.compiler.disable
+    def embed_clips(
+        self, log_mel: Tensor, audio_keys: Sequence[str | None]
+    ) -> Tensor:
+        """Embed clips of one length, the known ones without computing.
+
+        Differs from ``forward`` by rounding only: clips are computed one by
+        one. Without a cache, or where no clip has a key, it is ``forward``.
+
+        Args:
+            log_mel: patches of B clips, clip after clip.
+            audio_keys: B digests of the patches of a clip (``PackAVSInputs``
+                makes them); None for a clip that is not worth keeping.
+
+        Shapes:
+            - log_mel: (B * T, 1, 96, 64)
+            - returns: (B * T, out_channels)
+
+        Raises:
+            ValueError, RuntimeError: as ``forward``; or if the number of
+                patches is no multiple of the number of keys.
+        """
+        if self.embedding_cache is None or not any(audio_keys):
+            return self(log_mel)
+        self._check(log_mel)
+        if len(log_mel) % len(audio_keys):
+            raise ValueError(
+                f'{len(audio_keys)} audio_keys need as many clips of one '
+                f'length, got {len(log_mel)} patches'
+            )
+        return self.embedding_cache.embed(self, log_mel, audio_keys)
+
+    def _check(self, log_mel: Tensor) -> None:
+        """Raise the errors of ``forward``."""
         if not self._has_weights:
             raise RuntimeError(
                 'the audio network is random: init_cfg names '
@@ -145,10 +209,3 @@ class VGGish(BaseModule):
             raise ValueError(
                 f'log_mel must be (N, 1, 96, 64), got {tuple(log_mel.shape)}'
             )
-        with torch.set_grad_enabled(
-            torch.is_grad_enabled() and not self.frozen
-        ):
-            x = self.features(log_mel)
-            # (N, C, h, w) -> (N, h, w, C): the published weights expect
-            # channels last when flattened.
-            return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))

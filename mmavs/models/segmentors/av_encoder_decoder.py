@@ -79,11 +79,22 @@ class AVEncoderDecoder(EncoderDecoder):
         labels: FrameLabels | None = None,
         num_samples: int = 0,
     ) -> AVFeatures:
-        """Prior path and, with labels, posterior path of a batch."""
+        """Prior path and, with labels, posterior path of a batch.
+
+        Any audio backbone takes log-mels. One with an ``embedding_cache``
+        also has ``embed_clips``, which knows clips again by their keys.
+        """
+        network = self.audio_backbone
+        # The cache first: a compiled model is not to look at keys in vain,
+        # which are others in every batch.
+        if getattr(network, 'embedding_cache', None) and inputs.audio_keys:
+            audio = network.embed_clips(inputs.log_mel, inputs.audio_keys)
+        else:
+            audio = network(inputs.log_mel)
         return self.neck(
             self.backbone(inputs.frames),
             frames=inputs.frames,
-            audio=self.audio_backbone(inputs.log_mel),
+            audio=audio,
             num_frames=inputs.num_frames,
             labels=labels,
             num_samples=num_samples,
