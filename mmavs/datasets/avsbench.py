@@ -1,10 +1,14 @@
-"""AVSBench-object: clips with one (S4) or several (MS3) sounding objects."""
+"""AVSBench: clips with one (S4) or several (MS3) sounding objects, or classes.
 
-import csv
-import io
+What tells the settings apart is data, the tables of
+:mod:`mmavs.datasets.layout`.
+"""
+
+from __future__ import annotations
+
 import json
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import mmengine.fileio as fileio
 from mmengine.fileio import join_path
@@ -12,23 +16,21 @@ from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-_FIELD = re.compile(r'\{(\w*)\}')
+from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.layout import (
+    LAYOUTS,
+    Column,
+    Layout,
+    class_palette,
+    fill_pattern,
+    pattern_fields,
+    read_clips,
+)
 
-
-def fill_pattern(pattern: str, fields: Mapping[str, str]) -> str:
-    """Replace ``{name}`` by the field of that name.
-
-    Unlike ``str.format`` this leaves other braces, of a data root say, as
-    they are.
-
-    Args:
-        pattern: A path pattern.
-        fields: Name -> value.
-
-    Returns:
-        str: The path.
-    """
-    return _FIELD.sub(lambda m: fields.get(m[1], m[0]), pattern)
+TRAIN_SPLIT = 'train'
+_NEEDED_COLUMNS = ('video_id', 'split')
+_NEEDED_PATTERNS = ('img_path', 'seg_map_path', 'audio_path')
+_FRAME_PATTERNS = ('img_path', 'seg_map_path')
 
 
 @DATASETS.register_module()
@@ -36,191 +38,240 @@ class AVSBenchDataset(BaseSegDataset):
     """A list of clips in a CSV file, their files given by path patterns.
 
     One dict per clip: ``video_id`` (and the other columns, such as
-    ``category``), ``num_frames``, ``img_paths`` [T], ``seg_map_paths`` [T]
-    with None where a frame is unlabelled, ``audio_path``, and with a
-    ``pairs_file`` ``paired_audio_paths`` {relation: path}. The files are
-    opened, and missing ones reported, when a clip is loaded.
+    ``category``), ``subset``, ``num_frames``, ``img_paths`` [T],
+    ``seg_map_paths`` [T] with None where a frame is unlabelled,
+    ``audio_path``, ``log_mel_path`` where there is a pattern for it, and
+    with a ``pairs_file`` ``paired_audio_paths`` {relation: path}. The files
+    are opened, and missing ones reported, when a clip is loaded.
 
-    What tells the parts of AVSBench apart is data: the class attributes,
-    each of which an argument overrides.
+    Clips come in the order of the CSV file, those with fewer frames first.
 
     Args:
         split (str): The value to select in the CSV's column ``split``.
-        num_frames (int): T, the frames of a clip. Defaults to 5.
+        num_frames (int, optional): T, the frames of a clip; fewer than
+            there are takes the first ones. Defaults to the layout's number
+            of each subset.
+        subsets (Sequence[str], optional): Which subsets to take, where the
+            CSV lists several. Defaults to all.
         pairs_file (str, optional): JSON file, relative to ``data_root``,
             that names for every video id the clips whose audio the sound
             conditions play: {video_id: {relation: video_id}}.
         ann_file (str): The CSV file, relative to ``data_root``. Defaults to
-            ``ANN_FILE``.
+            the layout's.
         data_prefix (dict, optional): Patterns ``img_path``,
-            ``seg_map_path`` and ``audio_path``, relative to ``data_root``,
-            with the CSV's columns and the frame number ``k`` as fields,
-            ``{video_id}/{video_id}_{k}.png``. What is missing comes from
-            ``DATA_PREFIX``.
-        csv_columns (dict, optional): Column name -> position; ``video_id``
-            and ``split`` are needed. Defaults to ``CSV_COLUMNS``.
+            ``seg_map_path``, ``audio_path`` and ``log_mel_path``, relative
+            to ``data_root``, with the CSV's columns and the frame number
+            ``k`` as fields, ``{video_id}/{video_id}_{k}.png``. What is
+            missing comes from the layout.
+        csv_columns (dict, optional): Column name -> its position, or its
+            name in the CSV's header; ``video_id`` and ``split`` are needed.
+            Defaults to the layout's, by header where there is one.
         labelled_frames (dict, optional): Split -> numbers k of the frames
-            that have a mask; a split not named has them all. Defaults to
-            ``LABELLED_FRAMES``.
+            that have a mask, or subset -> such a dict; what is not named
+            has them all. Defaults to the layout's.
         first_frame (int, optional): The number k of the first frame.
-            Defaults to ``FIRST_FRAME``.
+            Defaults to the layout's.
         allow_empty_masks (bool, optional): Whether a training mask may be
             empty. Other splits are not checked: there an empty mask is
-            scored. Defaults to ``ALLOW_EMPTY_MASKS``.
+            scored. Defaults to the layout's.
         **kwargs: Arguments of :class:`mmseg.datasets.BaseSegDataset`.
 
+    Attributes:
+        LAYOUT: What the class reads if no argument says otherwise.
+        layout: What this data set reads.
+
     Raises:
-        FileNotFoundError: If the CSV file or the pairs file is missing.
-        ValueError: If the CSV file has no rows of the split, a row is too
-            short, a pattern has an unknown field, or ``reduce_zero_label``
-            is set: label 0 is the background, and it counts.
+        MissingDataError: If the CSV file or the pairs file is missing.
+        DataError: If the CSV file has no rows of the split, or is none.
+        ValueError: If a pattern has an unknown field, or
+            ``reduce_zero_label`` is set: label 0 is the background, and it
+            counts.
     """
 
     METAINFO = dict(
         classes=('background', 'sounding'), palette=[[0, 0, 0], [220, 20, 60]]
     )
-    ANN_FILE = ''
-    CSV_COLUMNS: Mapping[str, int] = dict(video_id=0, split=1)
-    DATA_PREFIX: Mapping[str, str] = dict()
-    LABELLED_FRAMES: Mapping[str, Sequence[int]] = dict()
-    FIRST_FRAME = 1
-    ALLOW_EMPTY_MASKS = True
-    TRAIN_SPLIT = 'train'
+    LAYOUT = Layout(
+        root='',
+        csv_name='',
+        columns=dict(video_id=Column(0), split=Column(1)),
+        patterns={},
+        num_frames=dict(clips=5),
+    )
 
     def __init__(
         self,
         split: str,
-        num_frames: int = 5,
+        num_frames: int | None = None,
+        subsets: Sequence[str] | None = None,
         pairs_file: str | None = None,
         ann_file: str = '',
         data_prefix: Mapping[str, str] | None = None,
-        csv_columns: Mapping[str, int] | None = None,
-        labelled_frames: Mapping[str, Sequence[int]] | None = None,
+        csv_columns: Mapping[str, int | str] | None = None,
+        labelled_frames: Mapping | None = None,
         first_frame: int | None = None,
         allow_empty_masks: bool | None = None,
         **kwargs,
     ) -> None:
-        if num_frames < 1:
-            raise ValueError(
-                f'num_frames must be at least 1, got {num_frames}'
-            )
         if kwargs.get('reduce_zero_label'):
             raise ValueError(
                 'reduce_zero_label must be False: label 0 is the background'
             )
         self.split = split
-        self.num_frames = num_frames
+        self.subsets = tuple(subsets or self.LAYOUT.subsets)
         self.pairs_file = pairs_file
-        self.csv_columns = self._or_default(csv_columns, self.CSV_COLUMNS)
-        self.labelled_frames = self._or_default(
-            labelled_frames, self.LABELLED_FRAMES
+        self.layout = self._adapted_layout(
+            num_frames,
+            csv_name=ann_file or self.LAYOUT.csv_name,
+            columns=csv_columns and _columns(csv_columns),
+            patterns={**self.LAYOUT.patterns, **(data_prefix or {})},
+            labelled=labelled_frames,
+            first_frame=first_frame,
+            allow_empty_masks=allow_empty_masks,
         )
-        self.first_frame = self._or_default(first_frame, self.FIRST_FRAME)
-        self.allow_empty_masks = self._or_default(
-            allow_empty_masks, self.ALLOW_EMPTY_MASKS
-        )
-        patterns = {**self.DATA_PREFIX, **(data_prefix or {})}
-        self._check_patterns(patterns)
         super().__init__(
-            ann_file=ann_file or self.ANN_FILE, data_prefix=patterns, **kwargs
+            ann_file=self.layout.csv_name,
+            # Upstream puts data_root before each of them.
+            data_prefix=dict(self.layout.patterns),
+            **kwargs,
         )
 
-    @staticmethod
-    def _or_default(value, default):
-        return default if value is None else value
-
-    def _check_patterns(self, patterns: Mapping[str, str]) -> None:
-        for key in ('video_id', 'split'):
-            if key not in self.csv_columns:
+    def _adapted_layout(self, num_frames: int | None, **changes) -> Layout:
+        """Layout of the class with what the arguments say otherwise."""
+        layout = replace(
+            self.LAYOUT,
+            **{k: v for k, v in changes.items() if v is not None},
+        )
+        if num_frames is not None:
+            if num_frames < 1:
+                raise ValueError(
+                    f'num_frames must be at least 1, got {num_frames}'
+                )
+            layout = replace(
+                layout, num_frames=dict.fromkeys(layout.subsets, num_frames)
+            )
+        unknown = set(self.subsets) - set(layout.subsets)
+        if unknown:
+            raise ValueError(
+                f'subsets must be among {layout.subsets}, got '
+                f'{sorted(unknown)}'
+            )
+        for key in _NEEDED_COLUMNS:
+            if key not in layout.columns:
                 raise ValueError(
                     f'csv_columns must name {key!r}, got '
-                    f'{dict(self.csv_columns)}'
+                    f'{sorted(layout.columns)}'
                 )
-        for key in ('img_path', 'seg_map_path', 'audio_path'):
-            if key not in patterns:
+        for key in _NEEDED_PATTERNS:
+            if key not in layout.patterns:
                 raise ValueError(
                     f'data_prefix must have a pattern {key!r}, '
-                    f'got {sorted(patterns)}'
+                    f'got {sorted(layout.patterns)}'
                 )
-            allowed = {*self.csv_columns}
-            if key != 'audio_path':
+        for key, pattern in layout.patterns.items():
+            allowed = {*layout.columns}
+            if key.startswith(('img', 'seg_map')):
                 allowed.add('k')
-            unknown = set(_FIELD.findall(patterns[key])) - allowed
+            unknown = pattern_fields(pattern) - allowed
             if unknown:
                 raise ValueError(
-                    f'{key} pattern {patterns[key]!r}: unknown fields '
+                    f'{key} pattern {pattern!r}: unknown fields '
                     f'{sorted(unknown)}, known are {sorted(allowed)}'
                 )
+        return layout
 
     def load_data_list(self) -> list[dict]:
         """List the clips of the split.
 
         Returns:
-            list[dict]: One dict per clip, in the order of the CSV file.
+            list[dict]: One dict per clip, in the order of the CSV file,
+            those with fewer frames first.
         """
-        rows = self._read_rows()
-        selected = [row for row in rows if row['split'] == self.split]
-        if not selected:
-            # A header is just a row whose split is called 'split'.
-            found = sorted({row['split'] for row in rows})
-            raise ValueError(
-                f'{self.ann_file} has no rows of split {self.split!r}; '
-                f'column {self.csv_columns["split"]} holds {found[:10]}'
-            )
-        pairs = self._read_pairs()
-        # Rows of this split come last: they win where an id occurs twice.
-        by_id = {row['video_id']: row for row in rows + selected}
-        return [self._clip_info(row, pairs, by_id) for row in selected]
-
-    def _read_text(self, path: str, purpose: str) -> str:
-        try:
-            text = fileio.get_text(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'{path} does not exist: {self.__class__.__name__} reads '
-                f'{purpose} from it; is data_root={self.data_root!r} right?'
-            ) from error
-        return text.removeprefix('\ufeff')
-
-    def _read_rows(self) -> list[dict[str, str]]:
-        """Read the CSV file by position, every value as a string."""
         if not self.ann_file:
             raise ValueError(
                 f'{self.__class__.__name__} needs ann_file, the CSV file '
                 'with the clips'
             )
-        text = self._read_text(self.ann_file, 'the list of clips')
-        width = 1 + max(self.csv_columns.values())
-        rows = []
-        for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
-            if not row:
-                continue
-            if len(row) < width:
-                raise ValueError(
-                    f'{self.ann_file}, row {number}: needs {width} columns '
-                    f'for {dict(self.csv_columns)}, got {row}'
-                )
-            rows.append(
-                {
-                    name: row[position].strip()
-                    for name, position in self.csv_columns.items()
-                }
+        rows = read_clips(
+            self._read(self.ann_file, 'the list of clips'),
+            self.layout.columns,
+            self.ann_file,
+        )
+        selected = [row for row in rows if row['split'] == self.split]
+        if not selected:
+            # A header is just a row whose split is called 'split'.
+            found = sorted({row['split'] for row in rows})
+            raise DataError(
+                f'{self.ann_file} has no rows of split {self.split!r}; '
+                f'its column of splits holds {found[:10]}'
             )
-        return rows
+        clips = [
+            row
+            for row in selected
+            if self._subset(row, self.ann_file) in self.subsets
+        ]
+        if not clips:
+            raise DataError(
+                f'{self.ann_file} has no rows of subset '
+                f'{", ".join(self.subsets)} in split {self.split!r}'
+            )
+        pairs = self._read_pairs()
+        # Rows of this split come last: they win where an id occurs twice.
+        by_id = {row['video_id']: row for row in rows + selected}
+        infos = [self._clip_info(row, pairs, by_id) for row in clips]
+        # Batches of one length, in this order, are as full as can be.
+        return sorted(infos, key=lambda info: info['num_frames'])
+
+    def _subset(self, row: Mapping[str, str], name: str) -> str:
+        try:
+            return self.layout.subset(row)
+        except DataError as error:
+            raise DataError(f'{name}: {error}') from error
+
+    def _read(self, path: str, purpose: str) -> bytes:
+        try:
+            return fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError as error:
+            raise MissingDataError(
+                f'{path} does not exist: {self.__class__.__name__} reads '
+                f'{purpose} from it; is data_root={self.data_root!r} right?'
+            ) from error
+
+    def _absolute(self, path: str) -> str:
+        if self.data_root and not is_abs(path):
+            return join_path(self.data_root, path)
+        return path
+
+    def _read_json(self, path: str, purpose: str) -> dict:
+        """Read a JSON object of the data root."""
+        path = self._absolute(path)
+        content = self._read(path, purpose)
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f'{path} is not a JSON file: {error}') from error
+        if not isinstance(value, dict):
+            raise DataError(
+                f'{path} must hold an object with {purpose}, got a '
+                f'{type(value).__name__}'
+            )
+        return value
 
     def _read_pairs(self) -> dict[str, dict[str, str]] | None:
         if self.pairs_file is None:
             return None
-        path = self.pairs_file
-        if self.data_root and not is_abs(path):
-            path = join_path(self.data_root, path)
-        pairs = json.loads(self._read_text(path, 'the audio pairs'))
-        if not isinstance(pairs, dict):
-            raise ValueError(
-                f'{path} must hold an object {{video_id: '
-                f'{{relation: video_id}}}}, got a '
-                f'{type(pairs).__name__}'
-            )
+        pairs = self._read_json(
+            self.pairs_file,
+            'the audio pairs, {video_id: {relation: video_id}},',
+        )
+        for video_id, partners in pairs.items():
+            if not isinstance(partners, dict) or not all(
+                isinstance(partner, str) for partner in partners.values()
+            ):
+                raise DataError(
+                    f'{self.pairs_file}: the pairs of {video_id!r} must be '
+                    f'{{relation: video_id}}, got {partners!r}'
+                )
         return pairs
 
     def _clip_info(
@@ -229,27 +280,34 @@ class AVSBenchDataset(BaseSegDataset):
         pairs: dict | None,
         by_id: dict[str, dict[str, str]],
     ) -> dict:
-        numbers = range(self.first_frame, self.first_frame + self.num_frames)
-        labelled = self.labelled_frames.get(self.split, numbers)
+        numbers = self.layout.frame_numbers(row)
+        labelled = self.layout.labelled_numbers(row)
 
-        def frame_path(key: str, k: int) -> str:
+        def path(key: str, k: int) -> str:
             return fill_pattern(self.data_prefix[key], {**row, 'k': str(k)})
 
         info = dict(
             row,
-            num_frames=self.num_frames,
-            img_paths=[frame_path('img_path', k) for k in numbers],
+            subset=self.layout.subset(row),
+            num_frames=len(numbers),
+            img_paths=[path('img_path', k) for k in numbers],
             seg_map_paths=[
-                frame_path('seg_map_path', k) if k in labelled else None
+                path('seg_map_path', k) if k in labelled else None
                 for k in numbers
             ],
             audio_path=fill_pattern(self.data_prefix['audio_path'], row),
             label_map=self.label_map,
             reduce_zero_label=self.reduce_zero_label,
             allow_empty_masks=(
-                self.allow_empty_masks or self.split != self.TRAIN_SPLIT
+                self.layout.allow_empty_masks or self.split != TRAIN_SPLIT
             ),
         )
+        if 'log_mel_path' in self.data_prefix:
+            info['log_mel_path'] = fill_pattern(
+                self.data_prefix['log_mel_path'], row
+            )
+        if self.layout.semantic:
+            info['palette'] = self._metainfo['palette']
         if pairs is not None:
             info['paired_audio_paths'] = self._paired_audio_paths(
                 row['video_id'], pairs.get(row['video_id'], {}), by_id
@@ -264,7 +322,7 @@ class AVSBenchDataset(BaseSegDataset):
     ) -> dict[str, str]:
         missing = sorted(set(partners.values()) - by_id.keys())
         if missing:
-            raise ValueError(
+            raise DataError(
                 f'{self.pairs_file} pairs clip {video_id!r} with {missing}, '
                 f'not listed in {self.ann_file}'
             )
@@ -276,6 +334,16 @@ class AVSBenchDataset(BaseSegDataset):
         }
 
 
+def _columns(csv_columns: Mapping[str, int | str]) -> dict[str, Column]:
+    """Columns by position or by header, as an argument gives them."""
+    return {
+        name: Column(None, (where.lower(),))
+        if isinstance(where, str)
+        else Column(where)
+        for name, where in csv_columns.items()
+    }
+
+
 @DATASETS.register_module()
 class AVSBenchS4Dataset(AVSBenchDataset):
     """AVSBench Single-source: one sounding object, 23 categories.
@@ -285,17 +353,7 @@ class AVSBenchS4Dataset(AVSBenchDataset):
     in :class:`AVSBenchDataset`.
     """
 
-    ANN_FILE = 's4_meta_data.csv'
-    CSV_COLUMNS = dict(video_id=0, category=2, split=3)
-    DATA_PREFIX = dict(
-        img_path='s4_data/visual_frames/{split}/{category}/{video_id}/'
-        '{video_id}_{k}.png',
-        seg_map_path='s4_data/gt_masks/{split}/{category}/{video_id}/'
-        '{video_id}_{k}.png',
-        audio_path='s4_data/audio_wav/{split}/{category}/{video_id}.wav',
-    )
-    LABELLED_FRAMES = dict(train=(1,))
-    ALLOW_EMPTY_MASKS = False
+    LAYOUT = LAYOUTS['s4']
 
 
 @DATASETS.register_module()
@@ -307,12 +365,73 @@ class AVSBenchMS3Dataset(AVSBenchDataset):
     :class:`AVSBenchDataset`.
     """
 
-    ANN_FILE = 'ms3_meta_data.csv'
-    CSV_COLUMNS = dict(video_id=0, split=1)
-    # Frames carry '.mp4' in their names and lie in no split folder.
-    DATA_PREFIX = dict(
-        img_path='ms3_data/visual_frames/{video_id}/{video_id}.mp4_{k}.png',
-        seg_map_path='ms3_data/gt_masks/{split}/{video_id}/{video_id}_{k}.png',
-        audio_path='ms3_data/audio_wav/{split}/{video_id}.wav',
-    )
-    ALLOW_EMPTY_MASKS = True
+    LAYOUT = LAYOUTS['ms3']
+
+
+@DATASETS.register_module()
+class AVSBenchSemanticDataset(AVSBenchDataset):
+    """AVSBench-semantic: which class sounds where; clips of 5 and 10 s.
+
+    Three subsets, v1s, v1m (5 frames) and v2 (10 frames); of a v1s training
+    clip only the first frame is labelled. ``data_root`` is the folder with
+    ``metadata.csv``. Masks are the index images ``labels_semantic``; for the
+    coloured ones give ``data_prefix=dict(seg_map_path=
+    '{subset}/{video_id}/labels_rgb/{k}.png')``. Clips of different lengths
+    do not fit into one batch: the data loader takes
+    ``batch_sampler=dict(type='SameLengthBatchSampler')``.
+
+    Args:
+        split (str): ``train``, ``val`` or ``test``.
+        label_file (str): JSON file with the classes, {name: index}, the
+            background 0, relative to ``data_root``. It decides how many
+            classes there are: 71 as published.
+        **kwargs: Arguments of :class:`AVSBenchDataset`.
+
+    Raises:
+        MissingDataError: If the label file is missing.
+        DataError: If its indices are not 0, 1, 2, ...
+        ValueError: If ``metainfo`` gives classes: they are those of the
+            label file.
+    """
+
+    METAINFO: dict = dict()
+    LAYOUT = LAYOUTS['avss']
+
+    def __init__(
+        self, split: str, label_file: str = 'label2idx.json', **kwargs
+    ) -> None:
+        metainfo = kwargs.get('metainfo') or {}
+        if {'classes', 'palette'} & metainfo.keys():
+            raise ValueError(
+                f'the classes of {type(self).__name__} are those of '
+                f'{label_file}, metainfo must not name others'
+            )
+        self.label_file = label_file
+        super().__init__(split, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Read the classes, and list the clips of the split.
+
+        Returns:
+            list[dict]: One dict per clip, in the order of the CSV file,
+            those with fewer frames first.
+        """
+        classes = self._read_classes()
+        self._metainfo.update(
+            classes=classes, palette=class_palette(len(classes))
+        )
+        return super().load_data_list()
+
+    def _read_classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their indices."""
+        indices = self._read_json(
+            self.label_file, 'the classes, {name: index},'
+        )
+        found = sorted(map(str, indices.values()))
+        if found != sorted(map(str, range(len(indices)))):
+            raise DataError(
+                f'{self._absolute(self.label_file)}: the indices of '
+                f'{len(indices)} classes must be 0 to {len(indices) - 1}, '
+                f'got {found}'
+            )
+        return tuple(sorted(indices, key=lambda name: int(indices[name])))

@@ -17,7 +17,6 @@ from mmavs.datasets import (
     AVSBenchMS3Dataset,
     AVSBenchS4Dataset,
 )
-from mmavs.datasets.avsbench import fill_pattern
 from mmavs.functional.log_mel import vggish_log_mel
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
@@ -323,12 +322,6 @@ def test_empty_mask_outside_training_is_scored(s4_root):
         data_root=str(s4_root), split='val', pipeline=PIPELINE
     )
     assert (dataset[0]['data_samples'].gt_sem_seg.data[1] == 0).all()
-
-
-def test_fill_pattern_leaves_other_braces():
-    assert fill_pattern('/{x}/{} {a}_{k}', dict(a='{k}', k='3')) == (
-        '/{x}/{} {k}_3'
-    )
 
 
 @pytest.mark.parametrize(

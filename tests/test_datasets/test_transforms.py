@@ -19,6 +19,7 @@ from PIL import Image
 
 from mmavs.datasets import (
     ClipTransform,
+    DataError,
     LoadAudio,
     LoadAVSMask,
     PackAVSInputs,
@@ -27,6 +28,7 @@ from mmavs.datasets import (
     with_sound_condition,
 )
 from mmavs.datasets.transforms.load_avs_mask import decode_binary_mask
+from mmavs.datasets.transforms.pack_avs_inputs import digest_array
 from mmavs.functional.log_mel import vggish_log_mel
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAVSMask')]
@@ -265,9 +267,14 @@ def test_surprising_mask_formats(tmp_path, array, mode):
 
 def test_broken_masks(clip, tmp_path):
     content = (tmp_path / 'm_1.png').read_bytes()
-    for broken in (b'', b'no image', content[: len(content) // 2]):
+    for broken, message in (
+        (b'', 'm_1.png is empty'),
+        (b'no image', 'm_1.png is not a readable'),
+        (content[: len(content) // 2], 'm_1.png is cut short'),
+        (content[:40] + content[60:], 'm_1.png'),
+    ):
         (tmp_path / 'm_1.png').write_bytes(broken)
-        with pytest.raises(ValueError, match='m_1.png is not a readable'):
+        with pytest.raises(DataError, match=message):
             ClipTransform(LOAD)(copy.deepcopy(clip))
 
 
@@ -330,6 +337,10 @@ def test_audio_errors_name_the_file(tmp_path):
     )
     with pytest.raises(ValueError, match='nan.wav.*not finite'):
         load_audio(tmp_path / 'nan.wav')
+    for rate_hz in (999, 192001):
+        save_audio(tmp_path / 'rate.wav', np.zeros(10), rate_hz)
+        with pytest.raises(DataError, match=f'rate.wav.*{rate_hz} Hz'):
+            load_audio(tmp_path / 'rate.wav')
     with pytest.raises(ValueError, match='sample_rate_hz.*0'):
         LoadAudio(sample_rate_hz=0)
 
@@ -478,6 +489,40 @@ def test_pack_without_masks_and_with_own_meta_keys(clip):
         'video_id',
         'ori_shape',
     }
+
+
+def test_pack_names_the_sound_by_its_content(clip, tmp_path):
+    def key_of(*transforms, **changes):
+        sample = packed(dict(clip, **changes), *transforms)['data_samples']
+        return sample.get('audio_key')
+
+    key = key_of()
+    assert len(key) == 40 and set(key) <= set('0123456789abcdef')
+    samples, rate_hz = soundfile.read(tmp_path / 'a.wav', dtype='int16')
+    soundfile.write(tmp_path / 'same.wav', samples, rate_hz, subtype='PCM_16')
+    assert key_of(audio_path=str(tmp_path / 'same.wav')) == key
+    # What happens to the frames does not change the sound.
+    assert key_of(dict(type='RandomFlip', prob=1.0)) == key
+    samples[8000] += 2000
+    soundfile.write(tmp_path / 'a.wav', samples, rate_hz, subtype='PCM_16')
+    assert key_of() not in (key, None)
+
+
+def test_pack_names_no_augmented_sound(clip):
+    sample = packed(dict(clip, audio_augmented=True))['data_samples']
+    assert 'audio_key' not in sample
+    sample = packed(dict(clip, audio_augmented=False))['data_samples']
+    assert 'audio_key' in sample
+
+
+def test_digest_of_an_array():
+    """Of type, shape and values; however they lie in memory."""
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    digest = digest_array(array)
+    assert digest_array(array.T.copy().T) == digest
+    others = [array + 1, array.T, array.reshape(12), array.astype(np.float64)]
+    others.append(array.view(np.int32))
+    assert len({digest, *map(digest_array, others)}) == 6
 
 
 def test_pack_refuses_uneven_frames(clip):

@@ -1,8 +1,9 @@
-"""Make a synthetic AVSBench-object, to try everything without the data.
+"""Make a synthetic AVSBench, to try everything without the data.
 
-Writes ``OUT/Single-source`` (S4) and ``OUT/Multi-sources`` (MS3) exactly as
-AVSBench lays them out, with clips in which only the sound tells which of the
-visible objects belong to the mask. Example::
+Writes ``OUT/Single-source`` (S4), ``OUT/Multi-sources`` (MS3) and
+``OUT/AVSBench-semantic`` (AVSS) exactly as AVSBench lays them out, with clips
+in which only the sound tells which of the visible objects belong to the mask.
+Example::
 
     python tools/dataset_converters/synthetic_avsbench.py data/synthetic
 """
@@ -21,8 +22,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mmavs.datasets.layout import LAYOUTS, SPLITS
 from mmavs.datasets.synthetic import (
-    check_num_clips,
+    ENCODINGS,
     plan_clips,
     write_synthetic_avsbench,
 )
@@ -30,15 +32,15 @@ from mmavs.datasets.synthetic import (
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Make a synthetic AVSBench-object (S4 and MS3).'
+        description='Make a synthetic AVSBench (S4, MS3 and AVSS).'
     )
     parser.add_argument('out', metavar='OUT', help='folder to write into')
     parser.add_argument(
         '--subset',
         nargs='+',
-        choices=('s4', 'ms3'),
+        choices=tuple(LAYOUTS),
         default=('s4', 'ms3'),
-        help='subsets to make (default: both)',
+        help='settings to make (default: s4 ms3)',
     )
     parser.add_argument(
         '--clips',
@@ -47,7 +49,8 @@ def parse_args():
         metavar=('TRAIN', 'VAL', 'TEST'),
         default=(160, 20, 20),
         help='clips per split; VAL and TEST must be 0 or even and at least '
-        '4 (default: 160 20 20)',
+        '4, for AVSS 12; those of AVSS are shared out evenly to v1s, v1m and '
+        'v2 (default: 160 20 20)',
     )
     parser.add_argument(
         '--ms3-clips',
@@ -57,11 +60,31 @@ def parse_args():
         help='the same for MS3 (default: as --clips)',
     )
     parser.add_argument(
+        '--avss-clips',
+        nargs=3,
+        type=int,
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help='the same for AVSS (default: as --clips)',
+    )
+    parser.add_argument(
         '--silent-share',
         type=float,
         default=0.05,
-        help='MS3: share of the seconds in which nothing sounds '
-        '(default: 0.05)',
+        help='MS3, and AVSS but v1s: share of the seconds in which no object '
+        'sounds (default: 0.05)',
+    )
+    parser.add_argument(
+        '--encodings',
+        choices=ENCODINGS,
+        default='published',
+        help='how files are stored: as AVSBench has them, or changing from '
+        'clip to clip between all forms that occur (default: published)',
+    )
+    parser.add_argument(
+        '--log-mel',
+        action='store_true',
+        help='also write the log-mel features of the sound, as pickles in '
+        'the published form',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
@@ -95,27 +118,19 @@ def progress_bar(label):
 
 def main():
     args = parse_args()
-    subsets = sorted(set(args.subset), reverse=True)
-    num_clips = {}
-    for subset in subsets:
-        counts = args.clips
-        if subset == 'ms3' and args.ms3_clips is not None:
-            counts = args.ms3_clips
-        num_clips[subset] = dict(
-            zip(('train', 'val', 'test'), counts, strict=True)
-        )
+    subsets = [subset for subset in LAYOUTS if subset in args.subset]
+    counts = dict(s4=args.clips, ms3=args.ms3_clips, avss=args.avss_clips)
+    num_clips = {
+        subset: dict(zip(SPLITS, counts[subset] or args.clips, strict=True))
+        for subset in subsets
+    }
 
     start = time.perf_counter()
     done = []
     try:
         # what is wrong with any subset is said before the first is written
         for subset in subsets:
-            plan_clips(
-                subset,
-                check_num_clips(num_clips[subset]),
-                args.seed,
-                args.silent_share,
-            )
+            plan_clips(subset, num_clips[subset], args.seed, args.silent_share)
         for subset in subsets:
             with progress_bar(subset) as progress:
                 root, is_new = write_synthetic_avsbench(
@@ -124,6 +139,8 @@ def main():
                     num_clips[subset],
                     seed=args.seed,
                     silent_share=args.silent_share,
+                    encodings=args.encodings,
+                    log_mel=args.log_mel,
                     num_workers=args.workers,
                     overwrite=args.overwrite,
                     progress=progress,

@@ -10,7 +10,7 @@ train_pipeline = [
     dict(
         type='ClipTransform',
         transforms=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadFrame'),
             dict(type='LoadAVSMask'),
             dict(type='Resize', scale=input_size, keep_ratio=False),
             dict(type='RandomFlip', prob=0.3),
@@ -24,7 +24,7 @@ test_pipeline = [
     dict(
         type='ClipTransform',
         transforms=[
-            dict(type='LoadImageFromFile'),
+            dict(type='LoadFrame'),
             dict(type='Resize', scale=input_size, keep_ratio=False),
             # After Resize: masks are compared in their original size.
             dict(type='LoadAVSMask'),

@@ -1,25 +1,35 @@
-"""A synthetic AVSBench-object in which one has to look and to listen.
+"""A synthetic AVSBench in which one has to look and to listen.
 
 Every clip shows two or three objects of different species of which only some
 sound; which ones can only be told by ear. See :mod:`plan` for what is decided
 about a clip and :mod:`writer` for what is written.
 """
 
-from .layout import LAYOUTS
-from .plan import ClipPlan, check_num_clips, plan_clips
+from .clip_files import clip_files
+from .encodings import ENCODINGS, Encoding, choose_encoding
+from .plan import OFF_SCREEN, ClipPlan, plan_clips
 from .render import RenderedClip, render_clip
 from .sound_pairs import find_sound_pairs
-from .species import SPECIES, Species
-from .writer import clip_files, write_synthetic_avsbench
+from .species import CLASSES, SPECIES, Species, class_name
+from .subsets import SUBSETS, Subset, check_num_clips, divide_clips
+from .writer import write_synthetic_avsbench
 
 __all__ = [
-    'LAYOUTS',
+    'CLASSES',
+    'ENCODINGS',
+    'OFF_SCREEN',
     'SPECIES',
+    'SUBSETS',
     'ClipPlan',
+    'Encoding',
     'RenderedClip',
     'Species',
+    'Subset',
     'check_num_clips',
+    'choose_encoding',
+    'class_name',
     'clip_files',
+    'divide_clips',
     'find_sound_pairs',
     'plan_clips',
     'render_clip',

@@ -10,6 +10,8 @@ __all__ = ['PAN_MARGIN', 'draw_background', 'draw_lighting']
 PAN_MARGIN = 8
 _NUM_CLUTTER = (10, 17)
 _HUE_DISTANCE_DEG = 32.0
+# Pixels per cell of noise, and its strength.
+_GRAINS = ((24.0, 16.0), (20.0 / 3.0, 9.0), (2.0, 7.0))
 
 
 def _draw_hue(rng, forbidden_deg):
@@ -49,36 +51,41 @@ def _outline(rng, radius):
     )
 
 
-def draw_background(size, forbidden_hues_deg, rng):
+def draw_background(size, scale, forbidden_hues_deg, rng):
     """Draw a background.
 
     Args:
-        size (int): side of the picture in pixels.
+        size (tuple[int, int]): height and width in pixels.
+        scale (float): size of the objects, 1 for radii of 26 to 46 pixels.
         forbidden_hues_deg (Sequence[float]): hues of the objects; clutter
             keeps 32 degrees away from each and is dull besides.
         rng (np.random.Generator): source of randomness.
 
     Returns:
-        np.ndarray: float32 (size, size, 3), RGB, roughly in [0, 255].
+        np.ndarray: float32 (H, W, 3), RGB, roughly in [0, 255].
     """
-    canvas = np.empty((size, size, 3), np.float32)
+    height, width = size
+    canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = _dull(rng, _draw_hue(rng, forbidden_hues_deg), 0.15)
     for _ in range(rng.integers(*_NUM_CLUTTER)):
         hue_deg = _draw_hue(rng, forbidden_hues_deg)
         colour = _dull(rng, hue_deg, rng.uniform(0.08, 0.32))
         # the sizes of the objects, so that size does not give these away
-        points = _outline(rng, rng.uniform(22.0, 48.0)) + rng.uniform(
-            0.0, size, 2
+        points = _outline(rng, scale * rng.uniform(22.0, 48.0)) + rng.uniform(
+            0.0, (width, height)
         )
         points = np.rint(points * 16).astype(np.int32)
         cv2.fillPoly(canvas, [points], colour, cv2.LINE_AA, 4)
         if rng.uniform() < 0.5:
             rim = tuple(0.6 * channel for channel in colour)
             cv2.polylines(canvas, [points], True, rim, 2, cv2.LINE_AA, 4)
-    texture = np.zeros((size, size), np.float32)
-    for cells, strength in ((10, 16.0), (36, 9.0), (size // 2, 7.0)):
-        noise = rng.standard_normal((cells, cells), dtype=np.float32)
-        noise = cv2.resize(noise, (size, size), interpolation=cv2.INTER_LINEAR)
+    texture = np.zeros((height, width), np.float32)
+    for grain, strength in _GRAINS:
+        cells = (round(height / grain), round(width / grain))
+        noise = rng.standard_normal(cells, dtype=np.float32)
+        noise = cv2.resize(
+            noise, (width, height), interpolation=cv2.INTER_LINEAR
+        )
         texture += strength * noise
     return canvas + cv2.merge([texture] * 3)
 
@@ -87,17 +94,20 @@ def draw_lighting(size, rng):
     """Draw a lighting gradient.
 
     Args:
-        size (int): side of the picture in pixels.
+        size (tuple[int, int]): height and width in pixels.
         rng (np.random.Generator): direction and strength (up to a quarter).
 
     Returns:
-        np.ndarray: float32 (size, size, 3), a factor about 1, the same for
+        np.ndarray: float32 (H, W, 3), a factor about 1, the same for
         all channels (at full size, as a product with it is faster).
     """
     direction = rng.uniform(0, 2 * np.pi)
     strength = rng.uniform(0.08, 0.25)
-    axis = np.linspace(-1.0, 1.0, size, dtype=np.float32) * strength
+    down, right = (
+        np.linspace(-1.0, 1.0, side, dtype=np.float32) * strength
+        for side in size
+    )
     ramp = (
-        np.cos(direction) * axis[None, :] + np.sin(direction) * axis[:, None]
+        np.cos(direction) * right[None, :] + np.sin(direction) * down[:, None]
     ) / np.float32(2**0.5)
     return cv2.merge([(1.0 + ramp).astype(np.float32)] * 3)

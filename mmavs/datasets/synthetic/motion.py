@@ -7,36 +7,51 @@ to a slot, has a preferred place, size or movement.
 
 import numpy as np
 
-from .layout import FRAME_SIZE, NUM_FRAMES
+__all__ = ['MAX_RADIUS', 'MIN_RADIUS', 'draw_paths', 'object_scale']
 
-__all__ = ['MAX_RADIUS', 'MIN_RADIUS', 'draw_paths']
-
-MIN_RADIUS, MAX_RADIUS = 26.0, 46.0
+# Pixels at the published size of S4 and MS3.
+MIN_RADIUS, MAX_RADIUS, _FRAME_SIDE = 26.0, 46.0, 224
 _RADIUS_SWING = 0.06
 _MIN_GAP = 0.85  # of the sum of the radii: circles overlap a little at most
 _TRIALS = 64
 
 
-def draw_paths(num_objects, rng):
+def object_scale(frame_size):
+    """Size of the objects of a frame relative to those of 224 x 224.
+
+    Args:
+        frame_size (tuple[int, int]): height and width.
+
+    Returns:
+        float: such that an object's share of the frame stays the same.
+    """
+    height, width = frame_size
+    return (height * width) ** 0.5 / _FRAME_SIDE
+
+
+def draw_paths(num_objects, num_frames, frame_size, rng):
     """Draw smooth paths that stay in the picture and hardly overlap.
 
-    Frame k = 1..5 of a clip is shown at k - 1/16 s, as in AVSBench.
+    The k-th frame of a clip, k = 1.., is shown at k - 1/16 s, as in AVSBench.
 
     Args:
         num_objects (int): objects in the clip.
+        num_frames (int): T.
+        frame_size (tuple[int, int]): height and width in pixels.
         rng (np.random.Generator): source of randomness.
 
     Returns:
-        dict[str, np.ndarray]: float64, ``centres`` (num_objects, 5, 2) as
+        dict[str, np.ndarray]: float64, ``centres`` (num_objects, T, 2) as
         x, y in pixels (pixel i spans [i, i + 1)), ``radii``
-        (num_objects, 5) in pixels within [26, 46], ``angles_deg``
-        (num_objects, 5).
+        (num_objects, T) in pixels within [26, 46] times
+        :func:`object_scale`, ``angles_deg`` (num_objects, T).
     """
-    time_s = np.arange(NUM_FRAMES) + 1.0 - 1.0 / 16.0 - NUM_FRAMES / 2.0
+    time_s = np.arange(num_frames) + 1.0 - 1.0 / 16.0 - num_frames / 2.0
+    scale, corner = object_scale(frame_size), np.array(frame_size[::-1])
     first, second = np.triu_indices(num_objects, 1)
     while True:
         shape = (_TRIALS, num_objects, 1)
-        radii = rng.uniform(
+        radii = scale * rng.uniform(
             MIN_RADIUS / (1 - _RADIUS_SWING),
             MAX_RADIUS / (1 + _RADIUS_SWING),
             shape,
@@ -46,17 +61,19 @@ def draw_paths(num_objects, rng):
             1 + _RADIUS_SWING * np.sin(2 * np.pi * time_s / 8.0 + phase)
         )
         margin = radii.max(-1, keepdims=True)
-        centres = rng.uniform(margin, FRAME_SIZE - margin, (*shape[:2], 2))[
-            :, :, None
-        ]
+        centres = rng.uniform(margin, corner - margin)[:, :, None]
         speed, heading = (
-            rng.uniform(1.0, 9.0, shape),
+            scale * rng.uniform(1.0, 9.0, shape),
             rng.uniform(0, 2 * np.pi, shape),
         )
         # straight on, with a slow bend across the heading
         along = speed * time_s
-        across = rng.uniform(-4.0, 4.0, shape) * np.sin(
-            2 * np.pi * time_s / 6.0 + rng.uniform(0, 2 * np.pi, shape)
+        across = (
+            scale
+            * rng.uniform(-4.0, 4.0, shape)
+            * np.sin(
+                2 * np.pi * time_s / 6.0 + rng.uniform(0, 2 * np.pi, shape)
+            )
         )
         cosine, sine = np.cos(heading), np.sin(heading)
         centres = centres + np.stack(
@@ -68,7 +85,7 @@ def draw_paths(num_objects, rng):
         )
 
         reach = radii[..., None]
-        inside = ((centres >= reach) & (centres <= FRAME_SIZE - reach)).all(
+        inside = ((centres >= reach) & (centres <= corner - reach)).all(
             (1, 2, 3)
         )
         distance = np.linalg.norm(

@@ -6,21 +6,28 @@ clip does not depend on how many others there are.
 """
 
 import itertools
-import string
 from dataclasses import dataclass
 
 import numpy as np
 
-from .layout import LAYOUTS, NUM_FRAMES, SPLITS
-from .species import SPECIES
+from mmavs.datasets.layout import LAYOUTS
 
-__all__ = ['ClipPlan', 'check_num_clips', 'clip_rng', 'plan_clips']
+from .names import draw_name
+from .randomness import clip_rng
+from .sounding import draw_off_screen, draw_sounding
+from .species import SPECIES, class_name
+from .subsets import SUBSETS, check_num_clips, divide_clips
+
+__all__ = ['OFF_SCREEN', 'ClipPlan', 'plan_clips']
 
 MAX_SILENT_SHARE = 0.5
-_ID_ALPHABET = string.ascii_letters + string.digits + '-_'
-_STREAMS = ('species', 'scene', 'sounding', 'voices', 'name', 'swap')
-# of the two numbers of objects a clip may have
-_SHARE_OF_THREE = dict(s4=0.5, ms3=0.75)
+OFF_SCREEN = 'off-the-screen'
+"""str: what AVSBench-semantic calls a sound without a visible source."""
+# (H, W) of the scenes in turn where a setting has no size of its own.
+_FRAME_SIZES = ((180, 320), (320, 240), (192, 256))
+# Of every eight scenes, the one in which something unseen sounds besides, and
+# the one in which nothing else does.
+_ALSO, _ONLY = 1, 3
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,20 @@ class ClipPlan:
     """One clip before it is rendered.
 
     Attributes:
-        subset (str): ``s4`` or ``ms3``.
+        subset (str): a key of :data:`subsets.SUBSETS`.
         split (str): ``train``, ``val`` or ``test``.
-        index (int): position in the split.
-        scene_index (int): clips of one split with the same scene_index share
-            their frames; twins do.
+        index (int): position in the split of the subset.
+        scene_index (int): clips of one subset and split with the same
+            scene_index share their frames; twins do.
         seed (int): seed of the whole set.
-        video_id (str): unique name.
-        start_s (int): where the clip is cut from its (imaginary) video.
+        source (str): the (imaginary) video.
+        video_id (str): unique name of the clip.
+        start_s (int): where the clip is cut from its video.
+        frame_size (tuple[int, int]): height and width.
         species (tuple[str]): the objects, back to front.
-        sounding (tuple[tuple[bool]]): [object][second], whether it sounds.
+        off_screen (tuple[str]): species that sound and are not in view.
+        sounding (tuple[tuple[bool]]): [source][second], whether it sounds;
+            the sources are the objects, then what is off the screen.
     """
 
     subset: str
@@ -45,174 +56,177 @@ class ClipPlan:
     index: int
     scene_index: int
     seed: int
+    source: str
     video_id: str
     start_s: int
+    frame_size: tuple
     species: tuple
+    off_screen: tuple
     sounding: tuple
 
     @property
+    def layout(self):
+        """Layout: where the files of its setting lie."""
+        return SUBSETS[self.subset].layout
+
+    @property
+    def num_frames(self):
+        """int: frames of the clip, and seconds."""
+        return self.layout.num_frames[self.subset]
+
+    @property
     def category(self):
-        """str: S4 category, the one that sounds; MS3 has none: ''."""
+        """str: S4 category, the one that sounds; others have none: ''."""
         if self.subset != 's4':
             return ''
         return self.sounding_species()[0][0]
 
     def sounding_species(self):
-        """list[list[str]]: for every second the names of what sounds."""
+        """list[list[str]]: for every second the objects that sound."""
         by_second = zip(*self.sounding, strict=True)
         return [
             list(itertools.compress(self.species, active))
             for active in by_second
         ]
 
+    def sounding_off_screen(self):
+        """list[list[str]]: for every second what sounds out of view."""
+        in_view = len(self.species)
+        by_second = zip(*self.sounding, strict=True)
+        return [
+            list(itertools.compress(self.off_screen, active[in_view:]))
+            for active in by_second
+        ]
 
-def clip_rng(seed, subset, split, index, stream):
-    """The generator of one kind of decision about one clip.
-
-    Args:
-        seed (int): seed of the set, not negative.
-        subset (str): ``s4`` or ``ms3``.
-        split (str): ``train``, ``val`` or ``test``.
-        index (int): index of the clip or of its scene.
-        stream (str): the kind of decision, one of ``species``, ``scene``,
-            ``sounding``, ``voices``, ``name``, ``swap``.
-
-    Returns:
-        np.random.Generator: independent of every other one.
-    """
-    key = (
-        list(LAYOUTS).index(subset),
-        SPLITS.index(split),
-        index,
-        _STREAMS.index(stream),
-    )
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def check_num_clips(num_clips):
-    """Check how many clips are asked for and complete the dict.
-
-    Args:
-        num_clips (dict[str, int]): clips per split; missing ones are 0.
-
-    Returns:
-        dict[str, int]: with all three splits, in order.
-
-    Raises:
-        ValueError: for an unknown split, a negative count, an odd val or
-            test count (they come in pairs), a val or test count of 2 (a
-            clip's audio must be exchangeable with that of a clip of other
-            species, hence two pairs), or no clip at all.
-    """
-    unknown = sorted(set(num_clips) - set(SPLITS))
-    if unknown:
-        raise ValueError(
-            f'num_clips may have the keys {SPLITS}, got {unknown}'
+    def row(self):
+        """dict[str, str]: the values of all columns of the layouts."""
+        heard = [
+            class_name(name)
+            for name, active in zip(self.species, self.sounding, strict=False)
+            if any(active)
+        ]
+        if self.off_screen:
+            heard.append(OFF_SCREEN)
+        return dict(
+            source=self.source,
+            video_id=self.video_id,
+            start=str(self.start_s),
+            s_min=str(self.start_s // 60),
+            s_sec=str(self.start_s % 60),
+            category=self.category,
+            objects='_'.join(heard),
+            split=self.split,
+            subset=self.subset,
         )
-    counts = {split: num_clips.get(split, 0) for split in SPLITS}
-    for split, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ValueError(
-                f'the number of {split} clips must be an '
-                f'integer >= 0, got {count!r}'
-            )
-        if split != 'train' and (count % 2 or count == 2):
-            raise ValueError(
-                f'the number of {split} clips must be 0 or an even number '
-                f'>= 4 (clips come in pairs, and each pair needs another '
-                f'one with other species), got {count}'
-            )
-    if not any(counts.values()):
-        raise ValueError(f'num_clips asks for no clip at all: {counts}')
-    return counts
 
 
 def _draw_species(subset, rng, forbidden):
     """Two or three species in random order, none of the forbidden ones."""
     pool = [name for name in SPECIES if name not in forbidden]
-    number = 3 if rng.uniform() < _SHARE_OF_THREE[subset] else 2
+    number = 3 if rng.uniform() < SUBSETS[subset].share_of_three else 2
     return tuple(pool[i] for i in rng.permutation(len(pool))[:number])
 
 
-def _draw_single(num_objects, rng):
-    """S4: one object sounds all the time, in the twin another one."""
-    original, twin = rng.permutation(num_objects)[:2]
-    slots = np.arange(num_objects)[:, None]
-    return [np.repeat(slots == one, NUM_FRAMES, 1) for one in (original, twin)]
+def _add_off_screen(subset, scene_index, objects, forbidden, rng):
+    """Let something unseen sound in some scenes.
 
+    Args:
+        subset (str): name of the subset.
+        scene_index (int): decides whether.
+        objects (list[np.ndarray]): what the objects do in both twins, each
+            bool (num_objects, T).
+        forbidden (Container[str]): species that are in view, here or in the
+            scene before; two at least must be left.
+        rng (np.random.Generator): source of randomness.
 
-def _draw_split(num_objects, rng):
-    """MS3, one second: who sounds in the original, who in the twin.
-
-    Both sets are non-empty and disjoint; with three objects one of them may
-    hold two.
+    Returns:
+        tuple[list[tuple[str]], list[np.ndarray]]: for each twin what is off
+        the screen, another species in each, and its sources, in the order
+        of :attr:`ClipPlan.sounding`.
     """
-    sizes = (1, 1)
-    if num_objects == 3:
-        sizes = ((1, 1), (1, 2), (2, 1))[rng.integers(3)]
-    order = rng.permutation(num_objects)
-    states = np.zeros((2, num_objects), bool)
-    states[0, order[: sizes[0]]] = True
-    states[1, order[sizes[0] : sum(sizes)]] = True
-    return states
+    kind, turn = SUBSETS[subset].off_screen, scene_index % 8
+    is_only = turn == _ONLY and kind == 'only'
+    if not (is_only or (turn == _ALSO and kind)):
+        return [(), ()], objects
+    pool = [name for name in SPECIES if name not in forbidden]
+    unseen = [(pool[i],) for i in rng.permutation(len(pool))[:2]]
+    states = draw_off_screen(objects[0].shape[1], rng)
+    return unseen, [
+        np.vstack([seen & (not is_only), state])
+        for seen, state in zip(objects, states, strict=True)
+    ]
 
 
-def _changes(sounding):
-    """Whether what sounds changes between the seconds that have sound."""
-    heard = sounding[:, sounding.any(0)]
-    return bool((heard != heard[:, :1]).any())
-
-
-def _draw_multiple(num_objects, rng, silent_share):
-    """MS3: the sounding set changes over time, in the twin too."""
-    while True:
-        silent = rng.uniform(size=NUM_FRAMES) < silent_share
-        states = [_draw_split(num_objects, rng)]
-        for _ in range(1, NUM_FRAMES):
-            stay = rng.uniform() < 0.5
-            states.append(
-                states[-1] if stay else _draw_split(num_objects, rng)
+def _plan_split(subset, split, count, seed, silent_share):
+    """Plan the clips of one split of one subset."""
+    kind = SUBSETS[subset]
+    layout, num_frames = kind.layout, kind.layout.num_frames[subset]
+    per_scene = 1 if split == 'train' else 2
+    plans, before, unseen = [], (), ((), ())
+    for scene_index in range(count // per_scene):
+        key = (seed, subset, split, scene_index)
+        # Twins must find a stranger in the scene before or after theirs.
+        taken = () if split == 'train' else (*before, *unseen[0], *unseen[1])
+        species = _draw_species(subset, clip_rng(*key, 'species'), taken)
+        objects = draw_sounding(
+            kind.changes,
+            len(species),
+            num_frames,
+            silent_share,
+            clip_rng(*key, 'sounding'),
+        )
+        unseen, sounding = _add_off_screen(
+            subset,
+            scene_index,
+            objects,
+            {*species, *before},
+            clip_rng(*key, 'off_screen'),
+        )
+        before = species
+        size = _FRAME_SIZES[scene_index % len(_FRAME_SIZES)]
+        for member in range(per_scene):
+            index = scene_index * per_scene + member
+            source, video_id, start_s = draw_name(seed, subset, split, index)
+            plans.append(
+                ClipPlan(
+                    subset,
+                    split,
+                    index,
+                    scene_index,
+                    seed,
+                    source,
+                    video_id,
+                    start_s,
+                    layout.frame_size or size,
+                    species,
+                    unseen[member],
+                    tuple(map(tuple, sounding[member].tolist())),
+                )
             )
-        sounding = np.stack(states, -1) & ~silent  # (2, objects, seconds)
-        if _changes(sounding[0]) and _changes(sounding[1]):
-            return list(sounding)
-
-
-def _draw_name(seed, subset, split, index):
-    """A name as YouTube's, with the traps of the real ones in every split.
-
-    Clip 0 of every eight starts with '-', clip 1 with '_'; in MS3 clip 2 is
-    all digits, with a leading zero, as no number must be made of it.
-    """
-    rng = clip_rng(seed, subset, split, index, 'name')
-    name = ''.join(
-        _ID_ALPHABET[i] for i in rng.integers(len(_ID_ALPHABET), size=11)
-    )
-    start_s = int(rng.integers(0, 60)) * 5
-    trap = index % 8
-    if trap < 2:
-        name = '-_'[trap] + name[1:]
-    elif trap == 2 and subset == 'ms3':
-        name = '0' + ''.join(str(i) for i in rng.integers(10, size=10))
-    if subset == 's4':
-        name = f'{name}_{start_s * 1000}_{start_s * 1000 + 5000}'
-    return name, start_s
+    return plans
 
 
 def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
-    """Plan all clips of a subset.
+    """Plan all clips of a setting.
 
     Val and test clips come in twins (indices 2j and 2j + 1): the same
-    frames, other objects sounding. The species of successive pairs have
-    nothing in common, so that every clip has one to swap the audio with.
+    frames, other objects sounding. What is seen and heard in successive
+    pairs has nothing in common with what is seen in the other one, so that
+    every clip has one to swap the audio with.
+
+    Of every eight scenes of AVSBench-semantic one has a sound without a
+    visible source besides the others (``v1s``, ``v1m``, ``v2``), and one has
+    nothing else (``v1m``, ``v2``). Twins differ in it.
 
     Args:
-        subset (str): ``s4`` or ``ms3``.
-        num_clips (dict[str, int]): see :func:`check_num_clips`.
+        subset (str): ``s4``, ``ms3`` or ``avss``; the clips of ``avss`` are
+            shared out to its subsets, see :func:`subsets.divide_clips`.
+        num_clips (dict[str, int]): see :func:`subsets.check_num_clips`.
         seed (int): seed of the set, not negative.
-        silent_share (float): MS3 only: share of the seconds without any
-            sounding object, within [0, 0.5]. At least two seconds of a clip
-            sound, so a share above 0.2 comes out a little lower.
+        silent_share (float): where the sounding set changes (all but ``s4``
+            and ``v1s``): share of the seconds without any sounding object,
+            within [0, 0.5]. At least two seconds of a clip sound, so a share
+            above 0.2 comes out a little lower.
 
     Returns:
         list[ClipPlan]: train, then val, then test.
@@ -231,36 +245,8 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f'seed must be an integer >= 0, got {seed!r}')
-
     plans = []
-    for split, count in check_num_clips(num_clips).items():
-        per_scene = 1 if split == 'train' else 2
-        species = ()
-        for scene_index in range(count // per_scene):
-            forbidden = () if split == 'train' else species
-            key = (seed, subset, split, scene_index)
-            species = _draw_species(
-                subset, clip_rng(*key, 'species'), forbidden
-            )
-            rng = clip_rng(*key, 'sounding')
-            if subset == 's4':
-                members = _draw_single(len(species), rng)
-            else:
-                members = _draw_multiple(len(species), rng, silent_share)
-            for member in range(per_scene):
-                index = scene_index * per_scene + member
-                video_id, start_s = _draw_name(seed, subset, split, index)
-                plans.append(
-                    ClipPlan(
-                        subset,
-                        split,
-                        index,
-                        scene_index,
-                        seed,
-                        video_id,
-                        start_s,
-                        species,
-                        tuple(map(tuple, members[member].tolist())),
-                    )
-                )
+    for split, count in check_num_clips(num_clips, subset).items():
+        for name, share in divide_clips(subset, split, count).items():
+            plans += _plan_split(name, split, share, seed, silent_share)
     return plans

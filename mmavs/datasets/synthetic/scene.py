@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from .background import PAN_MARGIN, draw_background, draw_lighting
-from .layout import FRAME_SIZE, NUM_FRAMES
-from .motion import draw_paths
+from .motion import draw_paths, object_scale
 from .species import SPECIES
 from .sprites import SPRITE_RADIUS, SPRITE_SIZE, draw_sprite
 
@@ -22,8 +21,8 @@ class Scene:
     """The frames of a clip and what is where in them.
 
     Attributes:
-        frames (np.ndarray): uint8 (T, 224, 224, 3), RGB.
-        owner (np.ndarray): uint8 (T, 224, 224): 0 for background, i + 1
+        frames (np.ndarray): uint8 (T, H, W, 3), RGB.
+        owner (np.ndarray): uint8 (T, H, W): 0 for background, i + 1
             where object i is the foremost.
         centres (np.ndarray): float64 (num_objects, T, 2), x and y in pixels.
         radii (np.ndarray): float64 (num_objects, T), circumscribed circle.
@@ -35,10 +34,10 @@ class Scene:
     radii: np.ndarray
 
 
-def _window(centre, radius):
+def _window(centre, radius, frame_size):
     """The part of the frame a sprite can touch, as x0, y0, x1, y1."""
     low = np.maximum(np.floor(centre - radius - 2), 0)
-    high = np.minimum(np.ceil(centre + radius + 2), FRAME_SIZE)
+    high = np.minimum(np.ceil(centre + radius + 2), frame_size[::-1])
     return (*low.astype(int), *high.astype(int))
 
 
@@ -69,40 +68,46 @@ def _to_uint8(image):
     return (np.clip(image, 0.0, 255.0) + 0.5).astype(np.uint8)
 
 
-def draw_scene(species_names, rng):
+def draw_scene(species_names, num_frames, frame_size, rng):
     """Draw a scene.
 
     Args:
         species_names (Sequence[str]): the objects, back to front.
+        num_frames (int): T.
+        frame_size (tuple[int, int]): H and W.
         rng (np.random.Generator): source of randomness.
 
     Returns:
-        Scene: T = 5 frames.
+        Scene: of these objects.
     """
     species = [SPECIES[name] for name in species_names]
-    paths = draw_paths(len(species), rng)
+    paths = draw_paths(len(species), num_frames, frame_size, rng)
     sprites = [draw_sprite(one, rng) for one in species]
-    canvas_size = FRAME_SIZE + 2 * PAN_MARGIN
+    height, width = frame_size
+    canvas_size = (height + 2 * PAN_MARGIN, width + 2 * PAN_MARGIN)
     canvas = draw_background(
-        canvas_size, [one.hue_deg for one in species], rng
+        canvas_size,
+        object_scale(frame_size),
+        [one.hue_deg for one in species],
+        rng,
     )
     lighting = draw_lighting(canvas_size, rng)
     canvas = _to_uint8(canvas * lighting)
     start, end = rng.integers(0, 2 * PAN_MARGIN + 1, (2, 2))
 
-    frames = np.empty((NUM_FRAMES, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    frames = np.empty((num_frames, height, width, 3), np.uint8)
     owner = np.zeros(frames.shape[:3], np.uint8)
-    for k in range(NUM_FRAMES):
-        pan = start + (end - start) * k // (NUM_FRAMES - 1)
+    for k in range(num_frames):
+        pan = start + (end - start) * k // (num_frames - 1)
         view = (
-            slice(pan[1], pan[1] + FRAME_SIZE),
-            slice(pan[0], pan[0] + FRAME_SIZE),
+            slice(pan[1], pan[1] + height),
+            slice(pan[0], pan[0] + width),
         )
         frames[k] = canvas[view]
         light = lighting[view]
         for i, sprite in enumerate(sprites):
             centre, radius = paths['centres'][i, k], paths['radii'][i, k]
-            window = _window(centre, radius)
+            window = _window(centre, radius, frame_size)
             x0, y0, x1, y1 = window
             patch = _warp(
                 sprite, centre, radius, paths['angles_deg'][i, k], window
@@ -116,18 +121,20 @@ def draw_scene(species_names, rng):
     return Scene(frames, owner, paths['centres'], paths['radii'])
 
 
-def visible_masks(owner, sounding):
+def visible_masks(owner, sounding, labels=255):
     """Masks of the visible part of the sounding objects.
 
     Args:
         owner (np.ndarray): uint8 (T, H, W), see :class:`Scene`.
         sounding (np.ndarray): bool (num_objects, T).
+        labels (int | Sequence[int]): the value of all, or of each object.
 
     Returns:
-        np.ndarray: uint8 (T, H, W), 255 where a sounding object is seen.
+        np.ndarray: uint8 (T, H, W), the label of an object where that is
+        seen and sounds, else 0.
     """
     values = np.zeros((len(owner), 256), np.uint8)
-    values[:, 1 : len(sounding) + 1] = 255 * sounding.T
+    values[:, 1 : len(sounding) + 1] = labels * sounding.T
     return np.stack(
         [
             cv2.LUT(frame, value)

@@ -1,7 +1,8 @@
 """Which audio to put under a clip to see whether a model listens."""
 
-from .layout import SPLITS
-from .plan import clip_rng
+import itertools
+
+from .randomness import clip_rng
 
 __all__ = ['find_sound_pairs']
 
@@ -10,33 +11,40 @@ def find_sound_pairs(plans):
     """Pair every val and test clip with its twin and with a stranger.
 
     Args:
-        plans (list[ClipPlan]): all clips of a subset.
+        plans (list[ClipPlan]): all clips of a setting, in the order of
+            :func:`plan.plan_clips`.
 
     Returns:
         dict[str, dict[str, str]]: video id -> ``twin``, the clip with the
-        same frames, and ``swapped``, a clip of the same split of which no
-        visible species is visible in this one.
+        same frames, and ``swapped``, a clip of the same subset and split of
+        which no species, visible or heard, is visible in this one.
 
     Raises:
         ValueError: if a split has no such clip.
     """
     pairs = {}
-    for split in SPLITS[1:]:
-        members = [plan for plan in plans if plan.split == split]
+    for (split, subset), group in itertools.groupby(
+        plans, key=lambda plan: (plan.split, plan.subset)
+    ):
+        if split == 'train':
+            continue
+        members = list(group)
         strangers = {}
         for species in {frozenset(plan.species) for plan in members}:
             strangers[species] = [
-                other for other in members if species.isdisjoint(other.species)
+                other
+                for other in members
+                if species.isdisjoint(other.species + other.off_screen)
             ]
         for i, plan in enumerate(members):
             others = strangers[frozenset(plan.species)]
             if not others:
                 raise ValueError(
-                    f'no {split} clip without any of the species '
+                    f'no {subset} {split} clip without any of the species '
                     f'{plan.species} of {plan.video_id}: the split is too '
                     f'small, it has {len(members)} clips'
                 )
-            rng = clip_rng(plan.seed, plan.subset, split, plan.index, 'swap')
+            rng = clip_rng(plan.seed, subset, split, plan.index, 'swap')
             pairs[plan.video_id] = dict(
                 twin=members[i ^ 1].video_id,
                 swapped=others[rng.integers(len(others))].video_id,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ['SPECIES', 'Species']
+__all__ = ['CLASSES', 'SPECIES', 'Species', 'class_name']
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,19 @@ _ALL = (
 
 SPECIES = {species.name: species for species in _ALL}
 """dict[str, Species]: every species by name, in a fixed order."""
+
+
+def class_name(species):
+    """Name of a species in AVSBench-semantic, where '_' joins names.
+
+    Args:
+        species (str): a key of :data:`SPECIES`.
+
+    Returns:
+        str: the same with hyphens.
+    """
+    return species.replace('_', '-')
+
+
+CLASSES = ('background', *map(class_name, SPECIES))
+"""tuple[str]: classes of the semantic masks in the order of their indices."""

@@ -1,85 +1,29 @@
-"""Write a synthetic set in the layout of AVSBench-object."""
+"""Write a synthetic set in the layout of AVSBench."""
 
 import csv
-import io
 import itertools
 import json
 import os
-import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
+from mmavs.datasets.layout import LAYOUTS
 
+from .clip_files import clip_files
+from .clip_writer import write_file, write_scene
 from .completion import DONE, GENERATOR, UNDER_WAY, is_reusable, remove_set
-from .layout import LAYOUTS, NUM_FRAMES
-from .plan import check_num_clips, plan_clips
-from .render import render_clip, render_scene
+from .encodings import choose_encoding
+from .plan import plan_clips
 from .sound_pairs import find_sound_pairs
-from .timbres import SAMPLE_RATE_HZ
+from .species import CLASSES
+from .subsets import check_num_clips
 
-__all__ = ['GENERATOR_VERSION', 'clip_files', 'write_synthetic_avsbench']
+__all__ = ['GENERATOR_VERSION', 'write_synthetic_avsbench']
 
 GENERATOR_VERSION = 1
 """int: raised whenever the same options give other bytes."""
 
-_PAIRS, _CLIPS = 'sound_pairs.json', 'clips.json'
-# fast rather than small
-_MASK_FLAGS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-_FRAME_FLAGS = [
-    *_MASK_FLAGS,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
-]
-if hasattr(cv2, 'IMWRITE_PNG_FILTER'):  # not in older releases of OpenCV
-    _FRAME_FLAGS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
-
-
-def clip_files(plan):
-    """The files of one clip.
-
-    Args:
-        plan (ClipPlan): the clip.
-
-    Returns:
-        dict[str, dict[int, str] | str]: ``frames`` and ``masks`` map the
-        frame number 1..5 to a path, ``wav`` is one; all relative to the
-        root of the subset, with forward slashes.
-    """
-    layout = LAYOUTS[plan.subset]
-    names = dict(
-        split=plan.split, category=plan.category, video_id=plan.video_id
-    )
-    return dict(
-        frames={
-            k: layout.frame.format(k=k, **names)
-            for k in range(1, NUM_FRAMES + 1)
-        },
-        masks={
-            k: layout.mask.format(k=k, **names)
-            for k in layout.labelled[plan.split]
-        },
-        wav=layout.wav.format(**names),
-    )
-
-
-def _png(image, flags):
-    return cv2.imencode('.png', image, flags)[1].tobytes()
-
-
-def _wav(waveform):
-    buffer = io.BytesIO()
-    with wave.open(buffer, 'wb') as stream:
-        stream.setnchannels(1)
-        stream.setsampwidth(2)
-        stream.setframerate(SAMPLE_RATE_HZ)
-        stream.writeframes(waveform.astype('<i2').tobytes())
-    return buffer.getvalue()
-
-
-def _write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+_PAIRS, _CLIPS, _CLASSES = 'sound_pairs.json', 'clips.json', 'label2idx.json'
 
 
 def _json(content):
@@ -91,68 +35,25 @@ def _json(content):
     return ('{\n' + ',\n'.join(lines) + '\n}\n').encode()
 
 
-def _write_scene(root, plans):
-    """Write the clips that share a scene.
-
-    Args:
-        root (Path): folder of the subset.
-        plans (list[ClipPlan]): one train clip or two twins.
-
-    Returns:
-        dict[str, dict]: video id -> its entry in ``clips.json``.
-    """
-    scene = render_scene(plans[0])
-    frames = [
-        _png(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), _FRAME_FLAGS)
-        for frame in scene.frames
-    ]
-    entries = {}
-    for plan in plans:
-        clip, files = render_clip(plan, scene), clip_files(plan)
-        for k, path in files['frames'].items():
-            _write(root / path, frames[k - 1])
-        for k, path in files['masks'].items():
-            _write(root / path, _png(clip.masks[k - 1], _MASK_FLAGS))
-        _write(root / files['wav'], _wav(clip.waveform))
-        entries[plan.video_id] = dict(
-            split=plan.split,
-            objects=[
-                dict(species=name, centres=centres, radii=radii)
-                for name, centres, radii in zip(
-                    plan.species,
-                    clip.centres.round(2).tolist(),
-                    clip.radii.round(2).tolist(),
-                    strict=True,
-                )
-            ],
-            sounding=plan.sounding_species(),
-        )
-    return entries
-
-
-def _write_csv(path, plans):
-    columns = LAYOUTS[plans[0].subset].csv_columns
+def _write_csv(root, layout, plans):
+    columns = sorted(layout.columns, key=lambda c: layout.columns[c].position)
+    path = root / layout.csv_name
     with path.open('w', newline='', encoding='utf-8') as stream:
         writer = csv.writer(stream, lineterminator='\n')
-        writer.writerow(columns)
+        writer.writerow(layout.columns[c].headers[0] for c in columns)
         for plan in plans:
-            row = dict(
-                name=plan.video_id,
-                video_id=plan.video_id,
-                start=plan.start_s,
-                category=plan.category,
-                split=plan.split,
-            )
-            writer.writerow([row[column] for column in columns])
+            row = plan.row()
+            writer.writerow(row[column] for column in columns)
 
 
-def _all_files(plans):
+def _all_files(layout, plans, log_mel):
     """Paths of all files of a set but the marker, relative to its root."""
-    yield from (LAYOUTS[plans[0].subset].csv_name, _PAIRS, _CLIPS)
-    for files in map(clip_files, plans):
-        yield from files['frames'].values()
-        yield from files['masks'].values()
-        yield files['wav']
+    yield from (layout.csv_name, _PAIRS, _CLIPS)
+    if layout.semantic:
+        yield _CLASSES
+    for plan in plans:
+        for paths in clip_files(plan, log_mel).values():
+            yield from paths.values()
 
 
 def write_synthetic_avsbench(
@@ -161,11 +62,13 @@ def write_synthetic_avsbench(
     num_clips,
     seed=0,
     silent_share=0.05,
+    encodings='published',
+    log_mel=False,
     num_workers=0,
     overwrite=False,
     progress=None,
 ):
-    """Write a synthetic S4 or MS3 in the layout of AVSBench-object.
+    """Write a synthetic set in the layout of one setting of AVSBench.
 
     Beside the layout there are ``sound_pairs.json`` (see
     :func:`find_sound_pairs`), ``clips.json`` (for every clip its split, its
@@ -175,14 +78,18 @@ def write_synthetic_avsbench(
     and neither the number of workers nor that of other clips changes a clip.
 
     Args:
-        root (str | Path): ``Single-source`` or ``Multi-sources`` is made
-            in this folder.
-        subset (str): ``s4`` or ``ms3``.
+        root (str | Path): ``Single-source``, ``Multi-sources`` or
+            ``AVSBench-semantic`` is made in this folder.
+        subset (str): ``s4``, ``ms3`` or ``avss``.
         num_clips (dict[str, int]): clips of ``train``, ``val`` and ``test``;
-            val and test must be 0 or even and >= 4.
+            val and test must be 0 or even and >= 4, in ``avss`` >= 12.
         seed (int): seed of the set.
-        silent_share (float): MS3: share of the seconds without any sounding
-            object.
+        silent_share (float): MS3, and AVSS but ``v1s``: share of the seconds
+            without any sounding object.
+        encodings (str): ``published`` writes files as AVSBench has them,
+            ``mixed`` in turn in all forms that occur, see :mod:`encodings`.
+        log_mel (bool): also write the log-mel features of the sound, as
+            pickles in the published form.
         num_workers (int): threads; 0 or 1 works in the calling thread.
         overwrite (bool): start anew where a synthetic set is already, whole
             or interrupted. Anything else is never removed.
@@ -190,7 +97,7 @@ def write_synthetic_avsbench(
             of clips written and of all clips.
 
     Returns:
-        tuple[Path, bool]: the folder of the subset, and whether it was
+        tuple[Path, bool]: the folder of the setting, and whether it was
         written (True) or found complete and left as it was (False).
 
     Raises:
@@ -200,33 +107,42 @@ def write_synthetic_avsbench(
     if num_workers < 0:
         raise ValueError(f'num_workers must be >= 0, got {num_workers}')
     plans = plan_clips(subset, num_clips, seed, silent_share)
-    root = Path(root) / LAYOUTS[subset].root
+    choose_encoding(plans[0], encodings)  # says early if there is no such
+    layout = LAYOUTS[subset]
+    root = Path(root) / layout.root
     options = dict(
         generator=GENERATOR,
         version=GENERATOR_VERSION,
         subset=subset,
         seed=seed,
-        num_clips=check_num_clips(num_clips),
+        num_clips=check_num_clips(num_clips, subset),
         # it means nothing in S4, where every second sounds
-        silent_share=silent_share if subset == 'ms3' else None,
+        silent_share=None if subset == 's4' else silent_share,
     )
+    # Sets without these have no such entries, the older ones among them.
+    if encodings != 'published':
+        options.update(encodings=encodings)
+    if log_mel:
+        options.update(log_mel=True)
     if overwrite:
         remove_set(root)
-    elif is_reusable(root, _all_files(plans), options):
+    elif is_reusable(root, _all_files(layout, plans, log_mel), options):
         return root, False
 
-    _write(root / UNDER_WAY, _json(options))
+    write_file(root / UNDER_WAY, _json(options))
     scenes = [
         list(group)
         for _, group in itertools.groupby(
-            plans, key=lambda plan: (plan.split, plan.scene_index)
+            plans,
+            key=lambda plan: (plan.split, plan.subset, plan.scene_index),
         )
     ]
     entries = {}
     pool = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
     try:
         results = (pool.map if pool else map)(
-            lambda group: _write_scene(root, group), scenes
+            lambda group: write_scene(root, group, encodings, log_mel),
+            scenes,
         )
         for result in results:
             entries.update(result)
@@ -235,8 +151,11 @@ def write_synthetic_avsbench(
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
-    _write_csv(root / LAYOUTS[subset].csv_name, plans)
-    _write(root / _PAIRS, _json(find_sound_pairs(plans)))
-    _write(root / _CLIPS, _json(entries))
+    _write_csv(root, layout, plans)
+    if layout.semantic:
+        labels = {name: index for index, name in enumerate(CLASSES)}
+        write_file(root / _CLASSES, _json(labels))
+    write_file(root / _PAIRS, _json(find_sound_pairs(plans)))
+    write_file(root / _CLIPS, _json(entries))
     os.replace(root / UNDER_WAY, root / DONE)
     return root, True

@@ -23,7 +23,8 @@ class ClipTransform(BaseTransform):
     MMSegmentation have none but the wrapper of Albumentations.
 
     Required keys: ``img_paths`` or ``imgs``; optional ``seg_map_paths``,
-    ``label_map``, ``reduce_zero_label``, ``allow_empty_masks``.
+    ``label_map``, ``reduce_zero_label``, ``allow_empty_masks``,
+    ``palette``.
     Added key: ``frames``, a list of T results dicts.
 
     Args:
@@ -41,7 +42,10 @@ class ClipTransform(BaseTransform):
     )
     # clip key -> what a frame sees if the clip says nothing
     SHARED_KEYS = dict(
-        label_map=None, reduce_zero_label=False, allow_empty_masks=True
+        label_map=None,
+        reduce_zero_label=False,
+        allow_empty_masks=True,
+        palette=None,
     )
 
     def __init__(self, transforms: Sequence[dict | Callable]) -> None:

@@ -1,25 +1,67 @@
 """Audio files as mono waveforms."""
 
+from __future__ import annotations
+
 import io
+from functools import lru_cache
+from math import ceil, gcd
 
 import mmengine.fileio as fileio
 import numpy as np
 import soundfile
-import torch
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
-from torchaudio.functional import resample
+from scipy.signal import resample_poly
+
+from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.files import read_file
+from mmavs.datasets.log_mel_files import load_log_mel
 
 # The Kaiser-windowed sinc of resampy's best filter, which the published
 # front end resamples with. Its pass band ends at 92 % of the Nyquist rate,
-# inside the top mel bins: torchaudio's defaults differ there by up to 0.45 in
+# inside the top mel bins: the usual filters differ there by up to 0.45 in
 # the log-mel of 44.1 kHz audio, these parameters by 0.022.
-RESAMPLE_FILTER = dict(
-    lowpass_filter_width=50,
-    rolloff=0.917347,
-    resampling_method='sinc_interp_kaiser',
-    beta=12.9846,
-)
+_ZERO_CROSSINGS = 50
+_PASS_BAND = 0.917347
+_KAISER_BETA = 12.9846
+# A header can promise anything.
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 192_000
+MAX_SAMPLES = 100_000_000  # of all channels, before and after resampling
+
+
+def resample_waveform(
+    waveform: np.ndarray, from_hz: int, to_hz: int
+) -> np.ndarray:
+    """Resample a waveform between any two rates.
+
+    Args:
+        waveform: samples.
+        from_hz: their rate.
+        to_hz: the rate of the returned samples.
+
+    Shapes:
+        - waveform: (S,)
+        - return: (ceil(S to_hz / from_hz),) float32
+    """
+    if from_hz == to_hz:
+        return waveform.astype(np.float32, copy=False)
+    common = gcd(from_hz, to_hz)
+    up, down = to_hz // common, from_hz // common
+    filtered = resample_poly(waveform, up, down, window=_low_pass(up, down))
+    return filtered.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _low_pass(up: int, down: int) -> np.ndarray:
+    """Filter of the rate ``up`` times the input's; its output's is 1/down."""
+    # Twice the cut-off in units of the input's rate: the narrower of the two
+    # bands decides. Zero crossings are then the whole numbers.
+    bandwidth = min(1.0, up / down) * _PASS_BAND
+    half = ceil(_ZERO_CROSSINGS * up / bandwidth)
+    crossings = np.arange(-half, half + 1) * (bandwidth / up)
+    inside = np.maximum(0.0, 1 - (crossings / _ZERO_CROSSINGS) ** 2)
+    taps = np.sinc(crossings) * np.i0(_KAISER_BETA * np.sqrt(inside))
+    return taps / taps.sum()
 
 
 def load_waveform(
@@ -37,77 +79,143 @@ def load_waveform(
         channels.
 
     Raises:
-        FileNotFoundError: If the file is missing.
-        ValueError: If the file is unreadable or empty, or holds values that
-            are not finite.
+        MissingDataError: If the file is missing.
+        DataError: If the file is unreadable or empty, too long, of a rate
+            outside 1 to 192 kHz, or holds values that are not finite.
     """
+    content = read_file(path, 'audio', backend_args)
     try:
-        content = fileio.get(path, backend_args=backend_args)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'audio {path} does not exist') from error
-    try:
-        samples, file_rate_hz = soundfile.read(
-            io.BytesIO(content), dtype='float32', always_2d=True
-        )
-    except soundfile.SoundFileError as error:
-        raise ValueError(
-            f'{path} is not readable audio (wav, flac, ogg or mp3): {error}'
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            file_rate_hz = file.samplerate
+            _check_size(file, sample_rate_hz, path)
+            samples = file.read(dtype='float32', always_2d=True)
+    except DataError:
+        raise
+    except Exception as error:  # whatever the bytes make a parser do
+        raise DataError(
+            f'audio {path} is not readable (wav, flac, ogg or mp3): {error}'
         ) from error
     if len(samples) == 0:
-        raise ValueError(f'{path} holds no audio samples')
-    waveform = samples.mean(axis=1)
+        raise DataError(f'{path} holds no audio samples')
+    # In float64: the sum of huge float samples may not be a float32.
+    with np.errstate(invalid='ignore'):
+        waveform = samples.mean(axis=1, dtype=np.float64)
     if not np.isfinite(waveform).all():
-        raise ValueError(f'{path} holds samples that are not finite')
-    if file_rate_hz != sample_rate_hz:
-        waveform = resample(
-            torch.from_numpy(waveform),
-            file_rate_hz,
-            sample_rate_hz,
-            **RESAMPLE_FILTER,
-        ).numpy()
-    return waveform
+        raise DataError(f'{path} holds samples that are not finite')
+    return resample_waveform(waveform, file_rate_hz, sample_rate_hz)
+
+
+def _check_size(
+    file: soundfile.SoundFile, sample_rate_hz: int, path: str
+) -> None:
+    rate_hz = file.samplerate
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise DataError(
+            f'audio {path} has a rate of {rate_hz} Hz, it must be within '
+            f'{MIN_RATE_HZ} and {MAX_RATE_HZ} Hz'
+        )
+    growth = max(1.0, sample_rate_hz / rate_hz)
+    if file.frames * file.channels * growth > MAX_SAMPLES:
+        raise DataError(
+            f'audio {path} has {file.frames} samples in {file.channels} '
+            f'channels at {rate_hz} Hz, more than is read of a clip'
+        )
+
+
+SOURCES = ('auto', 'wav', 'log_mel')
 
 
 @TRANSFORMS.register_module()
 class LoadAudio(BaseTransform):
-    """Load the audio of a clip.
+    """Load the audio of a clip, as a waveform or as ready log-mel patches.
 
-    Required key: ``audio_path``.
-    Added keys: ``waveform`` (S,) float32, ``sample_rate_hz``.
+    Required key: ``audio_path`` or ``log_mel_path``; for the latter
+    ``num_frames``.
+    Added keys: ``waveform`` (S,) float32 and ``sample_rate_hz``, or
+    ``log_mel`` (T, 1, 96, 64) float32.
 
     Args:
+        source (str): 'wav' reads ``audio_path``, 'log_mel' the patches that
+            are stored under ``log_mel_path`` (AVSBench's ``audio_log_mel``,
+            or what ``tools/dataset_converters/convert_log_mel.py`` made of
+            them), 'auto' the waveform of a clip that has one, else the
+            patches. Sound conditions and augmentations need waveforms.
+            Defaults to 'auto'.
         sample_rate_hz (int): The rate to resample to. Defaults to 16000.
         backend_args (dict, optional): Arguments of the file backend.
+
+    Raises:
+        MissingDataError: If the file is missing.
+        DataError: If it is unreadable, or has fewer patches than the clip
+            frames.
+        ValueError: If the source is unknown.
     """
 
     def __init__(
-        self, sample_rate_hz: int = 16000, backend_args: dict | None = None
+        self,
+        source: str = 'auto',
+        sample_rate_hz: int = 16000,
+        backend_args: dict | None = None,
     ) -> None:
+        if source not in SOURCES:
+            raise ValueError(
+                f'source must be one of {SOURCES}, got {source!r}'
+            )
         if sample_rate_hz <= 0:
             raise ValueError(
                 f'sample_rate_hz must be positive, got {sample_rate_hz}'
             )
+        self.source = source
         self.sample_rate_hz = sample_rate_hz
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Add the waveform of ``results['audio_path']``.
+        """Add the waveform or the patches of a clip.
 
         Args:
             results: Results of the clip.
 
         Returns:
-            dict: The same results with the waveform.
+            dict: The same results with the audio.
         """
-        results['waveform'] = load_waveform(
-            results['audio_path'], self.sample_rate_hz, self.backend_args
-        )
-        results['sample_rate_hz'] = self.sample_rate_hz
+        if self._takes_log_mel(results):
+            results['log_mel'] = self._load_log_mel(results)
+        else:
+            results['waveform'] = load_waveform(
+                results['audio_path'], self.sample_rate_hz, self.backend_args
+            )
+            results['sample_rate_hz'] = self.sample_rate_hz
         return results
+
+    def _takes_log_mel(self, results: dict) -> bool:
+        if self.source != 'auto':
+            return self.source == 'log_mel'
+        return 'log_mel_path' in results and not fileio.exists(
+            results['audio_path'], backend_args=self.backend_args
+        )
+
+    def _load_log_mel(self, results: dict) -> np.ndarray:
+        path, num_frames = results['log_mel_path'], results['num_frames']
+
+        try:
+            patches = load_log_mel(path, self.backend_args)
+        except MissingDataError as error:
+            if self.source == 'log_mel':
+                raise
+            raise MissingDataError(
+                f'audio {results["audio_path"]} does not exist, nor does '
+                f'log-mel {path}'
+            ) from error
+        if len(patches) < num_frames:
+            raise DataError(
+                f'log-mel {path} has {len(patches)} patches, fewer than the '
+                f'{num_frames} frames of the clip'
+            )
+        return patches[:num_frames]
 
     def __repr__(self) -> str:
         return (
-            f'{self.__class__.__name__}('
+            f'{self.__class__.__name__}(source={self.source!r}, '
             f'sample_rate_hz={self.sample_rate_hz}, '
             f'backend_args={self.backend_args})'
         )

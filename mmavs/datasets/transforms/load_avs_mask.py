@@ -1,12 +1,16 @@
-"""Binary masks of AVSBench."""
+"""Masks of AVSBench, binary or semantic."""
 
-import io
+from __future__ import annotations
 
-import mmengine.fileio as fileio
+from collections.abc import Sequence
+
 import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
-from PIL import Image
+
+from mmavs.datasets.errors import DataError
+from mmavs.datasets.files import read_file
+from mmavs.datasets.transforms.image_files import check_image
 
 UNLABELLED = 255
 
@@ -27,44 +31,106 @@ def decode_binary_mask(content: bytes, name: str) -> np.ndarray:
         value, or any of the RGB values) is above 0, else 0.
 
     Raises:
-        ValueError: If the file is no image, or its format is not one of the
+        DataError: If the file is no image, or its format is not one of the
             above (an alpha channel, more than 8 bits).
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            mode, stored = image.mode, np.asarray(image)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{name} is not a readable mask: {error}') from error
-    if mode not in ('1', 'L', 'P', 'RGB'):
-        raise ValueError(
-            f"{name}: a mask must have PIL mode '1', 'L', 'P' or 'RGB', got "
-            f'{mode!r}'
-        )
+    stored, mode = _decode(content, name)
     if mode == 'RGB':
         stored = stored.max(axis=-1)
     return (stored > 0).astype(np.uint8)
 
 
+def decode_semantic_mask(
+    content: bytes, name: str, palette: Sequence[Sequence[int]]
+) -> np.ndarray:
+    """Decode an image file into class indices.
+
+    Args:
+        content: The bytes of the file: indices in one channel (PIL mode 'L'
+            or 'P'), or the classes' colours in RGB.
+        name: The file's name, for error messages.
+        palette: The colour (R, G, B) of every class.
+
+    Returns:
+        np.ndarray: (H, W) uint8 class indices; 255, which is no class, is
+        left as it is: unlabelled.
+
+    Raises:
+        DataError: If the file is no such image, or has an index or a colour
+            that is no class.
+    """
+    stored, mode = _decode(content, name)
+    if mode == 'RGB':
+        return _classes_of_colours(stored, name, palette)
+    mask = stored.astype(np.uint8)
+    unknown = np.unique(mask[(mask >= len(palette)) & (mask != UNLABELLED)])
+    if len(unknown):
+        raise DataError(
+            f'mask {name} has the values {unknown[:10].tolist()}, but there '
+            f'are {len(palette)} classes, 0 to {len(palette) - 1}'
+        )
+    return mask
+
+
+def _classes_of_colours(
+    image: np.ndarray, name: str, palette: Sequence[Sequence[int]]
+) -> np.ndarray:
+    """(H, W, 3) colours to (H, W) indices."""
+    bits = np.array([1 << 16, 1 << 8, 1])
+    codes = image.astype(np.int64) @ bits
+    known = np.asarray(palette, np.int64) @ bits
+    order = np.argsort(known)
+    position = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
+    mask = order[position]
+    wrong = known[mask] != codes
+    if wrong.any():
+        colours = np.unique(image[wrong], axis=0)
+        raise DataError(
+            f'mask {name} has {len(colours)} colours that are no class, '
+            f'such as (R, G, B) = {tuple(colours[0].tolist())} in '
+            f'{int(wrong.sum())} pixels'
+        )
+    return mask.astype(np.uint8)
+
+
+def _decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
+    """Stored values of a mask, and their PIL mode."""
+    image = check_image(content, name, 'mask')
+    if image.mode not in ('1', 'L', 'P', 'RGB'):
+        raise DataError(
+            f"mask {name} must have PIL mode '1', 'L', 'P' or 'RGB', got "
+            f'{image.mode!r}'
+        )
+    try:
+        return np.asarray(image), image.mode
+    except Exception as error:  # whatever the bytes make a decoder do
+        raise DataError(f'mask {name} cannot be decoded: {error}') from error
+
+
 @TRANSFORMS.register_module()
 class LoadAVSMask(LoadAnnotations):
-    """Load the mask of one frame: 0 background, 1 sounding, 255 unlabelled.
+    """Load the mask of one frame: 0 background, 255 unlabelled.
 
-    A frame without a mask (``seg_map_path`` None) gets a map full of 255 in
-    the frame's original size, so that it passes the same resize and flip as
-    its labelled neighbours and counts nowhere. Foreground becomes 1: stored
-    as 255 it would be MMSegmentation's ignore index.
+    Without a ``palette`` a mask is binary, and 1 is what sounds: stored as
+    255 it would be MMSegmentation's ignore index. With one it is semantic,
+    the index of a class or its colour. A frame without a mask
+    (``seg_map_path`` None) gets a map full of 255 in the frame's original
+    size, so that it passes the same resize and flip as its labelled
+    neighbours and counts nowhere.
 
     Required keys: ``seg_map_path``, ``ori_shape`` (load the frame first),
-    ``seg_fields``; optional ``label_map``, ``allow_empty_masks``.
+    ``seg_fields``; optional ``palette``, ``label_map``,
+    ``allow_empty_masks``.
     Added key: ``gt_seg_map`` (H, W) uint8.
 
     Args:
         backend_args (dict, optional): Arguments of the file backend.
 
     Raises:
-        FileNotFoundError: If the mask is missing.
-        ValueError: If the mask is unreadable, of another size than its
-            frame, or empty although ``allow_empty_masks`` is False.
+        MissingDataError: If the mask is missing.
+        DataError: If the mask is unreadable, of another size than its
+            frame, has a value that is no class, or is empty although
+            ``allow_empty_masks`` is False.
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:
@@ -81,18 +147,19 @@ class LoadAVSMask(LoadAnnotations):
         results['seg_fields'].append('gt_seg_map')
 
     def _read(self, path: str, size: tuple, results: dict) -> np.ndarray:
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'mask {path} does not exist') from error
-        mask = decode_binary_mask(content, path)
+        content = read_file(path, 'mask', self.backend_args)
+        palette = results.get('palette')
+        if palette is None:
+            mask = decode_binary_mask(content, path)
+        else:
+            mask = decode_semantic_mask(content, path, palette)
         if mask.shape != size:
-            raise ValueError(
+            raise DataError(
                 f'{path}: a mask must have the size of its frame '
                 f'{results.get("img_path")}, {size}, got {mask.shape}'
             )
         if not results.get('allow_empty_masks', True) and not mask.any():
-            raise ValueError(
+            raise DataError(
                 f'{path}: the mask is empty, which this dataset excludes; '
                 'set allow_empty_masks=True in the dataset if it is right'
             )

@@ -99,6 +99,12 @@ class SoundCondition(BaseTransform):
             dict: The same results with the waveform of the condition.
         """
 
+        if 'waveform' not in results:
+            raise ValueError(
+                f'clip {results.get("video_id", "?")!r} came as a log-mel: '
+                "a sound condition needs waveforms, LoadAudio(source='wav')"
+            )
+
         def load(path: str) -> np.ndarray:
             results['played_audio_path'] = path
             return load_waveform(
