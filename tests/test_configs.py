@@ -40,7 +40,7 @@ def test_the_published_and_the_tiny_configs_are_there():
     assert set(names(SEGMENTATION)) >= {
         f'mmvae_{backbone}_{subset}'
         for backbone in ('pvt', 'r50', 'tiny')
-        for subset in ('s4', 'ms3')
+        for subset in ('s4', 'ms3', 'avss')
     }
 
 
@@ -63,7 +63,8 @@ def test_config_builds_and_gives_logits_at_input_size(path):
     )
     with torch.no_grad():
         logits = model(**model.data_preprocessor(batch), mode='tensor')
-    assert logits.shape == (3, 1, 64, 96)
+    channels = config.model.decode_head.get('out_channels', 1)
+    assert logits.shape == (3, channels, 64, 96)
     assert model.backbone is not None
     assert model.audio_backbone is not None
     assert model.neck is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -32,13 +33,36 @@ def average_logits(logits: Sequence[Tensor]) -> Tensor:
     """
     if len(logits) == 1:
         return logits[0]
-    scores = _stack(logits)
-    if scores.size(2) == 1:
+    scores = [_at_least_float32(x) for x in logits]
+    if scores[0].size(1) == 1:
         # The two means have the same factor 1/S, which cancels.
-        log_odds = torch.logsumexp(F.logsigmoid(scores), dim=0)
-        return log_odds - torch.logsumexp(F.logsigmoid(-scores), dim=0)
-    log_probs = torch.logsumexp(scores.log_softmax(2), dim=0)
+        log_odds = _log_sum(F.logsigmoid(x) for x in scores)
+        return log_odds - _log_sum(F.logsigmoid(-x) for x in scores)
+    # One sample after the other: with many classes a stack of them all would
+    # be the largest tensor of a prediction.
+    log_probs = _log_sum(x.log_softmax(1) for x in scores)
     return log_probs - math.log(len(logits))
+
+
+def foreground_logits(logits: Tensor) -> Tensor:
+    """Log-odds of the foreground, every class but the first.
+
+    Args:
+        logits: the scores of each pixel.
+
+    Shapes:
+        - logits: (N, C, H, W); C = 1 is a sigmoid's and comes back as it is,
+          else a softmax's.
+        - returns: (N, 1, H, W).
+
+    Equation:
+        log sum_{c > 0} exp(logits_c) - logits_0, whose sigmoid is
+        1 - p(background), without the cancellation of that difference.
+    """
+    if logits.size(1) == 1:
+        return logits
+    foreground = torch.logsumexp(logits[:, 1:], dim=1, keepdim=True)
+    return foreground - logits[:, :1]
 
 
 def foreground_std(logits: Sequence[Tensor]) -> Tensor:
@@ -55,15 +79,16 @@ def foreground_std(logits: Sequence[Tensor]) -> Tensor:
           class but the first.
         - returns: (N, 1, H, W), float32 at least.
     """
-    scores = _stack(logits)
-    if scores.size(2) == 1:
-        foreground = scores.sigmoid()
-    else:
-        foreground = 1 - scores.softmax(2)[:, :, :1]
-    return foreground.std(0, correction=0)
+    probability = torch.stack(
+        [foreground_logits(_at_least_float32(x)).sigmoid() for x in logits]
+    )
+    return probability.std(0, correction=0)
 
 
-def _stack(logits: Sequence[Tensor]) -> Tensor:
-    """All samples, S x (N, C, H, W) to (S, N, C, H, W), float32 at least."""
-    scores = torch.stack(list(logits))
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+def _log_sum(values: Iterable[Tensor]) -> Tensor:
+    """Log of the sum of the exponentials, tensor by tensor."""
+    return reduce(torch.logaddexp, values)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

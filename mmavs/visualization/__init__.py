@@ -2,11 +2,12 @@
 
 from mmavs.visualization.avs_visualizer import AVSLocalVisualizer
 from mmavs.visualization.clip_sheet import SheetRow, draw_clip_sheet
-from mmavs.visualization.overlay import overlay_mask
+from mmavs.visualization.overlay import overlay_classes, overlay_mask
 
 __all__ = [
     'AVSLocalVisualizer',
     'SheetRow',
     'draw_clip_sheet',
+    'overlay_classes',
     'overlay_mask',
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,16 @@ class SheetRow:
     Attributes:
         label: name at the left of the row.
         images: one array per frame, (h, w, 3) uint8 or (h, w) of values.
-        captions: one short text per frame, or none.
-        height: height of the row relative to a square picture.
+        captions: one short text per frame, or none; drawn below it.
+        height: height of a picture relative to its width, or None for that
+            of the first one.
         imshow: further arguments of matplotlib's ``imshow``.
     """
 
     label: str
     images: Sequence[np.ndarray]
     captions: Sequence[str] = ()
-    height: float = 1.0
+    height: float | None = None
     imshow: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,9 +54,18 @@ def log_mel_row(log_mel: np.ndarray) -> SheetRow:
 
 
 def draw_clip_sheet(
-    rows: Sequence[SheetRow], title: str = '', column_inches: float = 1.7
+    rows: Sequence[SheetRow],
+    title: str = '',
+    legend: Mapping[str, Sequence[int]] | None = None,
+    column_inches: float = 1.7,
 ) -> np.ndarray:
     """Draw rows of per-frame pictures under each other.
+
+    Args:
+        rows: the rows, from top to bottom.
+        title: one line above them.
+        legend: name to RGB colour of what is explained below them.
+        column_inches: width of a picture, at 100 pixels an inch.
 
     Shapes:
         - returns: (H, W, 3) uint8, RGB.
@@ -70,11 +81,20 @@ def draw_clip_sheet(
             f'{ {row.label: len(row.images) for row in rows} }'
         )
     num_frames = counts.pop()
-    heights = [row.height for row in rows]
+    heights = [_height(row) for row in rows]
+    caption_lines = sum(
+        max((1 + text.count('\n') for text in row.captions if text), default=0)
+        for row in rows
+    )
+    names = list(legend or ())
+    legend_lines = -(-len(names) // num_frames)
     figure = Figure(
         figsize=(
             column_inches * num_frames + 0.4,
-            column_inches * sum(heights) + 0.5,
+            column_inches * sum(heights)
+            + 0.5
+            + 0.18 * caption_lines
+            + 0.25 * legend_lines,
         ),
         dpi=100,
         layout='constrained',
@@ -91,21 +111,29 @@ def draw_clip_sheet(
             axis.imshow(image, **row.imshow)
             axis.set_xticks([])
             axis.set_yticks([])
-            if row.captions and row.captions[k]:
-                # Inside the picture, so that all rows stay aligned.
-                axis.text(
-                    0.03,
-                    0.04,
-                    row.captions[k],
-                    transform=axis.transAxes,
-                    fontsize=9,
-                    color='white',
-                    bbox=dict(facecolor='black', alpha=0.6, linewidth=0),
-                )
+            if row.captions:
+                axis.set_xlabel(row.captions[k], fontsize=9, parse_math=False)
     for k, axis in enumerate(axes[0]):
         axis.set_title(f'second {k + 1}', fontsize=9)
     if title:
-        figure.suptitle(title, fontsize=11)
+        # Ids and names are no formulas, whatever dollars they hold.
+        figure.suptitle(title, fontsize=11, parse_math=False)
+    if names:
+        figure.legend(
+            [Patch(color=np.divide(legend[name], 255)) for name in names],
+            names,
+            loc='outside lower center',
+            ncols=min(num_frames, len(names)),
+            fontsize=9,
+            frameon=False,
+        )
     canvas.draw()
     # A copy: the canvas owns the buffer.
     return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def _height(row: SheetRow) -> float:
+    if row.height is not None:
+        return row.height
+    height, width = row.images[0].shape[:2]
+    return height / width

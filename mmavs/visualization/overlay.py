@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -48,4 +50,38 @@ def overlay_mask(
     # A dark line under the coloured one keeps it visible on any ground.
     for line, width in (((20, 20, 20), thickness + 2), (colour, thickness)):
         cv2.drawContours(image, contours, -1, line, width, cv2.LINE_AA)
+    return image
+
+
+def overlay_classes(
+    frame: np.ndarray,
+    labels: np.ndarray,
+    palette: Sequence[Sequence[int]],
+    ignore_index: int = 255,
+) -> np.ndarray:
+    """Draw every class but the background over a frame.
+
+    Args:
+        frame: RGB image.
+        labels: class of each pixel; one of another size is resized to the
+            frame, nearest neighbour.
+        palette: RGB colour of each class.
+        ignore_index: label of pixels that are not drawn.
+
+    Shapes:
+        - frame: (H, W, 3) uint8.
+        - labels: (h, w) whole numbers.
+        - returns: (H, W, 3) uint8, a new array.
+    """
+    height, width = frame.shape[:2]
+    labels = cv2.resize(
+        labels.astype(np.int32),
+        (width, height),
+        interpolation=cv2.INTER_NEAREST_EXACT,
+    )
+    image = frame.copy()
+    for label in np.unique(labels):
+        if label not in (0, ignore_index):
+            colour = tuple(int(x) for x in palette[label])
+            image = overlay_mask(image, labels == label, colour)
     return image

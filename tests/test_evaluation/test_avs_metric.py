@@ -302,7 +302,7 @@ def test_bad_samples():
     with pytest.raises(ValueError, match="needs 'video_id'"):
         process([SegDataSample()])
     other = make_samples(make_case(1)[0], make_case(1)[1][..., :6])
-    with pytest.raises(ValueError, match=r'\(5, 8, 8\) and \(5, 8, 6\)'):
+    with pytest.raises(ValueError, match=r'\(1, 8, 6\), \(1, 8, 8\)'):
         process(other)
 
 

@@ -119,3 +119,32 @@ def test_gradient_reaches_the_mask_and_the_features():
     av_matching_kl(logits, levels, audio).sum().backward()
     for leaf in leaves:
         assert leaf.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('classes', [2, 7])
+def test_region_of_several_classes_is_all_but_the_background(classes):
+    """As one channel with the log-odds of the foreground."""
+    _, levels, audio = make()
+    rng = torch.Generator().manual_seed(classes)
+    logits = 3 * torch.randn(4, classes, 16, 24, generator=rng)
+    background = logits.softmax(1)[:, :1]
+    odds = torch.log((1 - background) / background)
+    torch.testing.assert_close(
+        av_matching_kl(logits, levels, audio),
+        av_matching_kl(odds, levels, audio),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    # Classes that trade places leave the region where it is.
+    if classes > 2:
+        swapped = logits[:, [0, *range(2, classes), 1]]
+        torch.testing.assert_close(
+            av_matching_kl(swapped, levels, audio),
+            av_matching_kl(logits, levels, audio),
+        )
+    with_background = logits.flip(1)
+    assert not torch.allclose(
+        av_matching_kl(with_background, levels, audio),
+        av_matching_kl(logits, levels, audio),
+        rtol=1e-3,
+    )

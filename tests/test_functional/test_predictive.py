@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
-from mmavs.functional.predictive import average_logits, foreground_std
+from mmavs.functional.predictive import (
+    average_logits,
+    foreground_logits,
+    foreground_std,
+)
 
 
 def make(channels, num_samples=5, scale=3.0, dtype=torch.float64):
@@ -112,3 +116,32 @@ def test_spread_does_not_see_a_swap_among_the_classes():
 def test_one_sample_has_no_spread(channels):
     value = foreground_std(make(channels, num_samples=1))
     assert value.shape == (2, 1, 3, 4) and (value == 0).all()
+
+
+@pytest.mark.parametrize('channels', [2, 6, 71])
+def test_foreground_is_what_is_not_background(channels):
+    (logits,) = make(channels, num_samples=1)
+    value = foreground_logits(logits)
+    assert value.shape == (2, 1, 3, 4)
+    expected = 1 - logits.softmax(1)[:, :1]
+    torch.testing.assert_close(value.sigmoid(), expected)
+    # The second class too: a softmax of two is a sigmoid of the difference.
+    if channels == 2:
+        torch.testing.assert_close(value, logits[:, 1:] - logits[:, :1])
+
+
+def test_foreground_of_one_channel_is_that_channel():
+    (logits,) = make(1, num_samples=1)
+    assert foreground_logits(logits) is logits
+
+
+def test_foreground_logits_survive_where_the_probability_rounds():
+    """1 - p(background) is 0 in float32 from a logit of 17 on."""
+    for size in (-90.0, 90.0):
+        logits = torch.tensor([size, 0.0, math.log(2)]).view(1, 3, 1, 1)
+        logits.requires_grad_()
+        value = foreground_logits(logits)
+        assert value.item() == pytest.approx(math.log(3) - size)
+        value.backward()
+        grad = logits.grad.flatten().tolist()
+        assert grad == pytest.approx([-1, 1 / 3, 2 / 3])

@@ -249,20 +249,6 @@ def test_losses_of_mmseg_and_several_of_them():
     torch.testing.assert_close(losses['loss_ce_prior'], expected)
 
 
-def test_several_classes():
-    """71 classes: cross-entropy, the posterior sees the foreground only."""
-    head, features = make_features(
-        num_classes=5,
-        out_channels=5,
-        threshold=None,
-        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
-        loss_matching=None,
-    )
-    losses = head.loss(features, [], None)
-    assert losses['loss_ce_prior'].isfinite()
-    assert head(features).shape == (6, 5, 64, 64)
-
-
 # --- variants --------------------------------------------------------------
 
 

@@ -124,3 +124,134 @@ def test_missing_frame_is_named(tmp_path):
     samples[1].set_metainfo(dict(img_path=str(tmp_path / 'gone.png')))
     with pytest.raises(FileNotFoundError, match='gone.png'):
         make_visualizer(tmp_path).clip_rows(samples)
+
+
+# --- classes ---------------------------------------------------------------
+
+CLASSES = ('background', 'organ', 'emergency-car', 'wolf', 'man', 'bell')
+PALETTE = [
+    [0, 0, 0],
+    [250, 0, 0],
+    [0, 250, 0],
+    [0, 0, 250],
+    [9, 9, 9],
+    [8] * 3,
+]
+
+
+def make_semantic(tmp_path, truths, guesses=None, size=SIZE, frame=SIZE):
+    """A visualizer with names and samples with one row of classes each.
+
+    A class takes a column; frames on disk are black and of size ``frame``.
+    """
+    samples = []
+    for t, truth in enumerate(truths):
+        path = tmp_path / f'{t}.jpg'
+        cv2.imwrite(str(path), np.zeros((*frame, 3), np.uint8))
+        sample = SegDataSample(metainfo=dict(img_path=str(path)))
+        for key, row in (
+            ('gt_sem_seg', truth),
+            ('pred_sem_seg', (guesses or truths)[t]),
+        ):
+            row = torch.tensor(row).repeat_interleave(size[1] // len(row))
+            mask = row.expand(1, *size).clone()
+            sample.set_field(PixelData(data=mask), key)
+        samples.append(sample)
+    visualizer = make_visualizer(tmp_path)
+    visualizer.dataset_meta = dict(classes=CLASSES, palette=PALETTE)
+    return visualizer, samples
+
+
+def test_captions_of_classes(tmp_path):
+    truths = [[0, 2, 2, 3], [3, 3, 0, 0], [0, 0, 0, 0], [255] * 4]
+    guesses = [[0, 2, 3, 3], [3, 3, 0, 0], [0, 0, 5, 0], [1, 1, 1, 0]]
+    visualizer, samples = make_semantic(tmp_path, truths, guesses)
+    _, truth, prediction = visualizer.clip_rows(samples)
+    # The largest first; without class 1 a frame need not be silent.
+    assert list(truth.captions) == [
+        'emergency-car\nwolf',
+        'wolf',
+        'silent',
+        'unlabelled',
+    ]
+    # Mean over the classes of the frame, with the background: 1, 1/2, 1/2;
+    # all; 3/4 of the background and nothing of the bell.
+    assert list(prediction.captions) == [
+        'wolf\nemergency-car\nmIoU 0.67',
+        'wolf\nmIoU 1.00',
+        'bell\nmIoU 0.38',
+        'organ',
+    ]
+
+
+def test_many_classes_are_counted(tmp_path):
+    visualizer, samples = make_semantic(
+        tmp_path, [[1, 1, 1, 2, 2, 3, 4, 5], [1, 1, 1, 2, 2, 3, 0, 0]]
+    )
+    truth = visualizer.clip_rows(samples)[1]
+    assert list(truth.captions) == [
+        'organ\nemergency-car\n+ 3 more',
+        'organ\nemergency-car\nwolf',
+    ]
+
+
+@pytest.mark.parametrize('frame', [SIZE, (128, 120), (32, 200)])
+def test_classes_in_the_colours_of_the_palette(tmp_path, frame):
+    """Whatever size the file has: the masks of AVSS are 224 x 224."""
+    visualizer, samples = make_semantic(
+        tmp_path, [[2, 0, 3, 255]], [[1, 0, 2, 2]], frame=frame
+    )
+    rows = visualizer.clip_rows(samples)
+    assert {image.shape for row in rows for image in row.images} == {
+        (*frame, 3)
+    }
+    for row, classes in zip(rows[1:], ([2, 0, 3, 0], [1, 0, 2, 2])):
+        for k, label in enumerate(classes):
+            # In the middle of a column, far from every contour.
+            x = (2 * k + 1) * frame[1] // 8
+            pixel = row.images[0][frame[0] // 2, x]
+            expected = 0.45 * np.array(PALETTE[label])
+            assert np.abs(pixel - expected).max() <= 1
+    # The score is that of the masks, which are not resized for it.
+    assert rows[2].captions[0].endswith('mIoU 0.25')
+
+
+def test_binary_masks_of_another_size_than_the_file(tmp_path):
+    samples = make_clip(tmp_path, num_frames=1)
+    frame = np.full((SIZE[0] * 2, SIZE[1] * 3, 3), RED[::-1], dtype=np.uint8)
+    cv2.imwrite(samples[0].img_path, frame)
+    rows = make_visualizer(tmp_path).clip_rows(samples)
+    assert rows[1].images[0].shape == frame.shape
+    tinted = (rows[1].images[0] != RED).any(-1)
+    assert tinted[:, :110].all() and not tinted[:, 130:].any()
+
+
+def test_legend_names_what_is_drawn(tmp_path):
+    visualizer, samples = make_semantic(
+        tmp_path, [[0, 2, 2, 255], [0, 0, 0, 0]], [[0, 2, 5, 0], [0, 0, 0, 3]]
+    )
+    assert visualizer.clip_legend(samples) == {
+        'emergency-car': PALETTE[2],
+        'wolf': PALETTE[3],
+        'bell': PALETTE[5],
+    }
+    sheet = visualizer.add_clip('clip', samples)
+    patch = (sheet == PALETTE[2]).all(-1)
+    assert patch[-40:].sum() > 20
+    for sample in samples:
+        del sample.gt_sem_seg, sample.pred_sem_seg
+    assert visualizer.clip_legend(samples) == {}
+    assert make_visualizer(tmp_path / 'b').clip_legend(samples) == {}
+
+
+def test_names_at_construction(tmp_path):
+    """Upstream's constructor takes the one for the other."""
+
+    def build(name, **kwargs):
+        cfg = dict(type='AVSLocalVisualizer', name=f'{tmp_path} {name}')
+        return VISUALIZERS.build(dict(cfg, **kwargs)).dataset_meta
+
+    assert build('a')['classes'] == ('background', 'sounding')
+    given = dict(classes=CLASSES, palette=PALETTE)
+    assert build('b', **given) == given
+    assert len(build('c', dataset_name='ade')['classes']) == 150

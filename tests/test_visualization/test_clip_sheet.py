@@ -53,18 +53,61 @@ def test_frames_stand_in_their_order():
         assert left.max() < right.min()
 
 
-def test_captions_are_drawn():
-    images = plain(RED, 2)
-    without = draw_clip_sheet([SheetRow('a', images)])
-    captioned = draw_clip_sheet([SheetRow('a', images, ['IoU 0.5', 'IoU 1'])])
-    # Inside the pictures: the rows of a sheet stay aligned.
-    assert captioned.shape == without.shape
-    assert share(captioned, RED) < share(without, RED)
+def test_captions_stand_below_and_hide_nothing():
+    rows = [SheetRow('a', plain(RED, 2)), SheetRow('b', plain(BLUE, 2))]
+    without = draw_clip_sheet(rows)
+    for caption in ('IoU 0.5', 'two\nlines'):
+        # Of one picture only: the rows stay aligned all the same.
+        captioned = draw_clip_sheet(
+            [SheetRow('a', plain(RED, 2), [caption, '']), rows[1]]
+        )
+        assert captioned.shape[0] > without.shape[0]
+        areas = [(x == RED).all(-1).sum() for x in (without, captioned)]
+        assert areas[1] == pytest.approx(areas[0], rel=0.05)
+        red = np.nonzero((captioned == RED).all(-1))
+        blue = np.nonzero((captioned == BLUE).all(-1))
+        gap = captioned[red[0].max() + 4 : blue[0].min() - 3]
+        half = gap.shape[1] // 2
+        assert (gap[:, :half] < 100).any() and not (gap[:, half:] < 100).any()
+        assert red[1].min() == blue[1].min() and red[1].max() == blue[1].max()
+
+
+def test_empty_captions_take_no_room():
+    rows = [SheetRow('a', plain(RED, 2), ['', ''])]
+    expected = draw_clip_sheet([SheetRow('a', plain(RED, 2))])
+    assert np.array_equal(draw_clip_sheet(rows), expected)
+
+
+def test_legend_stands_below():
+    rows = [SheetRow('a', plain(RED, 2))]
+    without = draw_clip_sheet(rows)
+    assert np.array_equal(draw_clip_sheet(rows, legend={}), without)
+    colours = {'wolf': (0, 0, 255), 'man': (0, 255, 0), 'x': (255, 0, 255)}
+    sheet = draw_clip_sheet(rows, legend=colours)
+    # Two columns, so two lines.
+    assert sheet.shape[0] > without.shape[0] + 30
+    red = np.nonzero((sheet == RED).all(-1))[0]
+    for colour in colours.values():
+        found = np.nonzero((sheet == colour).all(-1))[0]
+        assert len(found) > 20 and found.min() > red.max()
+
+
+def test_dollars_are_no_formula():
+    rows = [SheetRow('a', plain(RED, 2), ['$\\frac$', '$'])]
+    sheet = draw_clip_sheet(rows, title=r'-$\bad{$_1')
+    assert share(sheet, RED) > 0.3
 
 
 def test_pictures_of_any_shape_and_one_frame():
-    sheet = draw_clip_sheet([SheetRow('a', plain(RED, 1, (30, 90)))])
-    assert share(sheet, RED) > 0.1
+    """A row is as high as its pictures: wide ones waste no paper."""
+    sheets = [
+        draw_clip_sheet([SheetRow('a', plain(RED, 1, size))])
+        for size in ((30, 90), (30, 30), (90, 30))
+    ]
+    heights = [sheet.shape[0] for sheet in sheets]
+    assert heights == sorted(heights) and len(set(heights)) == 3
+    for sheet in sheets:
+        assert share(sheet, RED) > 0.3
 
 
 def test_rows_must_agree_in_their_frames():

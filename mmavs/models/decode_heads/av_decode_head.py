@@ -28,6 +28,9 @@ class AVDecodeHead(BaseDecodeHead):
         **kwargs: as in mmseg's BaseDecodeHead; ``norm_cfg`` goes to the
             decoder. Binary segmentation is the
             default: ``num_classes=2, out_channels=1, threshold=0.5``.
+            For C classes, background first, ``num_classes`` and
+            ``out_channels`` are C and ``loss_decode`` is
+            ``dict(type='CrossEntropyLoss', avg_non_ignore=True)``.
 
     Origin:
         With ``TPAVI`` and without latents, the baseline of Zhou et al.,
@@ -54,6 +57,12 @@ class AVDecodeHead(BaseDecodeHead):
                 f'every level must have channels={channels}, got '
                 f'in_channels={tuple(in_channels)}: the neck maps them to '
                 'model.neck.out_channels'
+            )
+        if out_channels == 1 and num_classes > 2:
+            # mmseg would train a binary model and say nothing.
+            raise ValueError(
+                f'num_classes={num_classes} needs '
+                f'out_channels={num_classes}, got 1'
             )
         kwargs.setdefault('dropout_ratio', 0)
         kwargs.setdefault('init_cfg', None)
@@ -155,9 +164,11 @@ class AVDecodeHead(BaseDecodeHead):
             A flat dict of scalars; what starts with ``loss_`` is summed.
 
         Raises:
-            ValueError: if neck and head do not fit.
+            ValueError: if neck and head do not fit, or a mask holds a class
+                that the head does not have.
         """
         self._check_latents(inputs)
+        self._check_classes(inputs.labels)
         decodings = self.fuse(inputs.prior, inputs)
         logits = [
             self.prior_decoder(levels, inputs.frame_size)
@@ -189,6 +200,22 @@ class AVDecodeHead(BaseDecodeHead):
                 'VAEDecodeHead'
             )
 
+    def _check_classes(self, labels: FrameLabels) -> None:
+        """Raise a ValueError for a class that has no channel.
+
+        On a GPU the cross-entropy would stop without saying which it was.
+        """
+        if self.out_channels == 1:
+            return  # every class but the first is foreground
+        known = labels.labels != labels.ignore_index
+        largest = int(labels.labels.where(known, 0).max())
+        if largest >= self.out_channels:
+            raise ValueError(
+                f'a mask holds class {largest}, but decode_head.num_classes='
+                f'{self.num_classes}: it must be the number of classes of the '
+                'data set, background included'
+            )
+
     def _segmentation(
         self,
         path: str,
@@ -215,7 +242,7 @@ class AVDecodeHead(BaseDecodeHead):
                 losses.get(name, 0) + weight * sum(values) / num_draws
             )
         losses[f'iou_{path}'] = self._foreground_iou(
-            average_logits(logits), labels
+            average_logits([x.detach() for x in logits]), labels
         )
         return losses
 

@@ -29,6 +29,10 @@ class IWAEDecodeHead(VAEDecodeHead):
             ``posterior_weight`` (gamma) multiplies its log-likelihood.
         **kwargs: as in :class:`VAEDecodeHead`.
 
+    Raises:
+        ValueError: for divergences, or more than one channel: the likelihood
+            is that of binary masks.
+
     Equation:
         log p(y | X) >= mean_r E log mean_l p(y | X, z_rl) p(z_rl | X) /
         q(z_rl | X, y), strata r and draws l (Burda et al., 2016; the strata:
@@ -52,6 +56,13 @@ class IWAEDecodeHead(VAEDecodeHead):
                 'posterior against the prior by itself'
             )
         super().__init__(in_channels, channels, **kwargs)
+        if self.out_channels != 1:
+            raise ValueError(
+                'IWAEDecodeHead takes out_channels=1, got '
+                f'{self.out_channels}: the likelihood of its bound is a '
+                'Bernoulli one; several classes take VAEDecodeHead with a '
+                'CrossEntropyLoss'
+            )
         self.loss_bound = MODELS.build(loss_bound)
 
     def _check_kinds(self, posterior: LatentPath) -> None:

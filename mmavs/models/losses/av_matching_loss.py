@@ -42,7 +42,7 @@ class AVMatchingLoss(nn.Module):
     def forward(
         self, logits: Tensor, levels: Sequence[Tensor], audio: Tensor
     ) -> Tensor:
-        """Scalar from (N, 1, H, W), L x (N, C, h, w) and (N, C)."""
+        """Scalar from (N, out_channels, H, W), L x (N, C, h, w), (N, C)."""
         value = av_matching_kl(logits, levels, audio)
         value = value.mean() if self.reduction == 'mean' else value.sum()
         return self.loss_weight * value

@@ -1,0 +1,4 @@
+# MS3 from the weights of S4: train mmvae_r50_s4.py first, or name another
+# checkpoint with --cfg-options load_from=PATH.
+_base_ = './mmvae_r50_ms3.py'
+load_from = 'work_dirs/mmvae_r50_s4/epoch_15.pth'
