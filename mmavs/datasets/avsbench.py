@@ -394,7 +394,8 @@ class AVSBenchSemanticDataset(AVSBenchDataset):
             label file.
     """
 
-    METAINFO: dict = dict()
+    # Those of the label file, read with the list of clips.
+    METAINFO: dict = dict(classes=(), palette=[])
     LAYOUT = LAYOUTS['avss']
 
     def __init__(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mmavs.datasets.errors import DataError
@@ -21,7 +21,9 @@ __all__ = [
     'Layout',
     'class_palette',
     'fill_pattern',
+    'pattern_fields',
     'read_clips',
+    'read_rows',
 ]
 
 SPLITS = ('train', 'val', 'test')
@@ -146,10 +148,6 @@ def read_clips(
 ) -> list[dict[str, str]]:
     """Read the list of clips, every value as a string.
 
-    A first row with the header of the column ``split`` is a header; each
-    column is then found by one of its headers, and by its position where the
-    header has none of them. Ids that look like numbers stay as they are.
-
     Args:
         content: the bytes of the CSV file, UTF-8.
         columns: what to read.
@@ -161,6 +159,35 @@ def read_clips(
     Raises:
         DataError: if the file is no CSV file, a row is too short, a column
             is nowhere, or a value that names a file is not a plain name.
+    """
+    clips = []
+    for _, clip in read_rows(content, columns, name):
+        if isinstance(clip, DataError):
+            raise clip
+        clips.append(clip)
+    return clips
+
+
+def read_rows(
+    content: bytes, columns: Mapping[str, Column], name: str
+) -> Iterator[tuple[int, dict[str, str] | DataError]]:
+    """Read the list of clips row by row, so that a bad one hides no other.
+
+    A first row with the header of the column ``split`` is a header; each
+    column is then found by one of its headers, and by its position where the
+    header has none of them. Ids that look like numbers stay as they are.
+
+    Args:
+        content: the bytes of the CSV file, UTF-8.
+        columns: what to read.
+        name: the file's name, for error messages.
+
+    Yields:
+        The number of the row, from 1, and its clip, or what is wrong with
+        it.
+
+    Raises:
+        DataError: if the file is no CSV file, or a column is nowhere.
     """
     rows = _parse(content, name)
     positions = {column: c.position for column, c in columns.items()}
@@ -177,23 +204,28 @@ def read_clips(
                 f'{name} has no column {columns[column].headers[0]!r}: its '
                 f'first row is {first}'
             )
-    width = 1 + max(positions.values(), default=0)
-    clips = []
     for number, row in rows:
-        if len(row) < width:
+        try:
+            yield number, _clip_of(row, positions)
+        except DataError as error:
+            yield number, DataError(f'{name}, row {number}: {error}')
+
+
+def _clip_of(
+    row: Sequence[str], positions: Mapping[str, int | None]
+) -> dict[str, str]:
+    """Clip of one row; the error does not name the row."""
+    width = 1 + max(p for p in positions.values() if p is not None)
+    if len(row) < width:
+        raise DataError(f'needs {width} columns for {positions}, got {row}')
+    clip = {column: row[i] for column, i in positions.items() if i is not None}
+    for column in _PATH_COLUMNS:
+        if not _is_plain(clip.get(column, '-')):
             raise DataError(
-                f'{name}, row {number}: needs {width} columns for '
-                f'{positions}, got {row}'
+                f'{column} {clip[column]!r} must be the plain name of a file '
+                'or folder'
             )
-        clip = {column: row[i] for column, i in positions.items()}
-        for column in _PATH_COLUMNS:
-            if not _is_plain(clip.get(column, '-')):
-                raise DataError(
-                    f'{name}, row {number}: {column} {clip[column]!r} must '
-                    'be the plain name of a file or folder'
-                )
-        clips.append(clip)
-    return clips
+    return clip
 
 
 def _parse(content: bytes, name: str) -> list[tuple[int, list[str]]]:

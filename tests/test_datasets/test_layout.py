@@ -10,6 +10,7 @@ from mmavs.datasets.layout import (
     class_palette,
     fill_pattern,
     read_clips,
+    read_rows,
 )
 
 # A header and rows as in AVSBench-semantic.
@@ -170,3 +171,22 @@ def test_palette_is_that_of_voc():
     ]
     assert palette[20] == [0, 64, 128]
     assert len(np.unique(palette, axis=0)) == 71
+
+
+def test_a_bad_row_hides_no_other():
+    content = (
+        b'\xef\xbb\xbfname,split,video_id\r\n\r\n'
+        b'x,train,-a\r\n'
+        b'y,test\r\n'
+        b'"two\r\nlines",val,_b\r\n'
+        b'z,test,a/b\r\n'
+        b'w,test,007\r\n'
+    )
+    rows = dict(read_rows(content, LAYOUTS['ms3'].columns, 'list.csv'))
+    assert str(rows.pop(4)).startswith('list.csv, row 4: needs 3 columns')
+    assert str(rows.pop(6)).startswith("list.csv, row 6: video_id 'a/b' must")
+    assert rows == {
+        3: dict(video_id='-a', split='train'),
+        5: dict(video_id='_b', split='val'),
+        7: dict(video_id='007', split='test'),
+    }

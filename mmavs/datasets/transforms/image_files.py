@@ -16,10 +16,36 @@ _TAIL_BYTES = 4096
 
 
 def check_image(content: bytes, name: str, kind: str) -> Image.Image:
-    """Check the format, the size and the end of a PNG or JPEG file.
+    """Check the format, the size, the end and the checksums of an image.
 
     Args:
-        content: the bytes of the file.
+        content: the bytes of a PNG or JPEG file; the latter has no checksums.
+        name: the file's name, for error messages.
+        kind: what it is, for error messages.
+
+    Returns:
+        The image with its header read and nothing decoded.
+
+    Raises:
+        DataError: if it is of another format, too large, cut short or
+            damaged.
+    """
+    image = check_header(content, name, kind)
+    try:
+        # Else damaged pixels would be labels. It uses the image up.
+        image.verify()
+        return _open(content)
+    except Exception as error:  # whatever the bytes make a parser do
+        raise DataError(
+            f'{kind} {name} is damaged: a checksum is wrong'
+        ) from error
+
+
+def check_header(content: bytes, name: str, kind: str) -> Image.Image:
+    """Check the format, the size and the end of an image.
+
+    Args:
+        content: the bytes of a PNG or JPEG file, or its first and last ones.
         name: the file's name, for error messages.
         kind: what it is, for error messages.
 
@@ -30,10 +56,11 @@ def check_image(content: bytes, name: str, kind: str) -> Image.Image:
         DataError: if it is of another format, too large or cut short.
     """
     try:
-        image = Image.open(io.BytesIO(content), formats=list(_END))
+        image = _open(content)
     except Exception as error:  # whatever the bytes make a parser do
         raise DataError(
-            f'{kind} {name} is not a readable PNG or JPEG: {error}'
+            f'{kind} {name} is not a readable PNG or JPEG: '
+            f'{type(error).__name__}'
         ) from error
     width, height = image.size
     if not 0 < width * height <= MAX_PIXELS:
@@ -44,3 +71,7 @@ def check_image(content: bytes, name: str, kind: str) -> Image.Image:
     if _END[image.format] not in content[-_TAIL_BYTES:]:
         raise DataError(f'{kind} {name} is cut short: its end is missing')
     return image
+
+
+def _open(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=list(_END))

@@ -1,0 +1,253 @@
+"""Waveforms and log-mels, read as training reads them."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+
+import numpy as np
+import soundfile
+
+from mmavs.datasets.checking.images import Reporter
+from mmavs.datasets.errors import DataError
+from mmavs.datasets.log_mel_files import PICKLE, load_log_mel_file
+from mmavs.datasets.restricted_pickle import load_pickled_array
+from mmavs.datasets.transforms.load_audio import load_waveform
+from mmavs.functional.log_mel import (
+    HOP_SAMPLES,
+    LOG_OFFSET,
+    PATCH_WINDOWS,
+    SAMPLE_RATE_HZ,
+    WINDOW_SAMPLES,
+    vggish_log_mel,
+)
+
+__all__ = [
+    'check_log_mel',
+    'check_wav_header',
+    'check_waveform',
+    'count_patches',
+    'is_silent',
+]
+
+# -80 dB of full scale; one bit of 16 is -90 dB.
+_SILENCE = 1e-4
+# What silence of that level adds to the log-mel of digital silence.
+_SILENT_LOG_MEL = float(np.log(LOG_OFFSET)) + 0.1
+# Mean difference of two log-mels of one audio file: other resamplers and
+# mixing to mono stay below, another file is far above.
+_SAME_LOG_MEL = 0.25
+_USUAL_FORMATS = ('WAV', 'WAVEX', 'RF64')
+_USUAL_ENCODINGS = ('PCM_16', 'PCM_24', 'PCM_32', 'FLOAT', 'DOUBLE')
+_USUAL_CHANNELS = (1, 2)
+# What a program writes that cannot know the size when it begins.
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+_HEAD_BYTES = 1 << 16
+
+
+def count_patches(num_samples: int) -> int:
+    """Count the whole log-mel patches in 16 kHz audio."""
+    num_windows = 1 + (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES
+    return max(0, num_windows) // PATCH_WINDOWS
+
+
+def check_wav_header(path: str, num_frames: int, report: Reporter) -> None:
+    """Check format and duration of an audio file by its header.
+
+    Args:
+        path: the file.
+        num_frames: T of its clip.
+        report: what a fault is told to.
+    """
+    is_whole = True
+    try:
+        with open(path, 'rb') as file:
+            head = file.read(_HEAD_BYTES)
+            size = os.fstat(file.fileno()).st_size
+        is_whole = _check_end(head, size, path, report)
+        with soundfile.SoundFile(path) as audio:
+            _check_format(audio, path, report)
+            seconds = audio.frames / audio.samplerate
+    except (soundfile.SoundFileError, OSError) as error:
+        if is_whole:
+            report('unreadable', f'audio {path} is not readable: {error}')
+        return
+    if is_whole:
+        num_samples = int(np.ceil(seconds * SAMPLE_RATE_HZ))
+        _check_duration(num_samples, path, num_frames, report)
+
+
+def check_waveform(
+    path: str, content: bytes, num_frames: int, report: Reporter
+) -> np.ndarray | None:
+    """Check that an audio file loads, lasts as long as its clip and sounds.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        num_frames: T of its clip.
+        report: what a fault is told to.
+
+    Returns:
+        (S,) float32 samples at 16 kHz, None if it does not load.
+    """
+    is_whole = _check_end(content, len(content), path, report)
+    try:
+        waveform = load_waveform(path)
+    except DataError as error:
+        if is_whole:
+            kind = 'unreadable' if _is_finite(content) else 'not_finite'
+            report(kind, str(error))
+        return None
+    with soundfile.SoundFile(io.BytesIO(content)) as file:
+        _check_format(file, path, report)
+    if is_whole:
+        _check_duration(len(waveform), path, num_frames, report)
+    if is_silent(waveform):
+        report('silent', f'audio {path} is silent')
+    return waveform
+
+
+def check_log_mel(
+    path: str,
+    content: bytes,
+    num_frames: int,
+    waveform: np.ndarray | None,
+    report: Reporter,
+) -> np.ndarray | None:
+    """Check that a log-mel loads, is long enough and that of its audio.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        num_frames: T of its clip.
+        waveform: the audio of the clip at 16 kHz, if there is any.
+        report: what a fault is told to.
+
+    Returns:
+        (P, 1, 96, 64) float32, None if it does not load.
+    """
+    try:
+        patches = load_log_mel_file(path)
+    except DataError as error:
+        report(_log_mel_fault(path, content), str(error))
+        return None
+    if len(patches) < num_frames:
+        report(
+            'log_mel_short',
+            f'log-mel {path} has {len(patches)} patches, the clip has '
+            f'{num_frames} frames',
+        )
+    if waveform is None:
+        if is_silent(patches):
+            report('silent', f'log-mel {path} is that of silence')
+    elif count_patches(len(waveform)):
+        count = min(len(patches), num_frames)
+        expected = vggish_log_mel(waveform, count)
+        distance = float(np.abs(patches[:count, 0] - expected).mean())
+        if distance > _SAME_LOG_MEL:
+            report(
+                'log_mel_differs',
+                f'log-mel {path} differs from that of the wav by '
+                f'{distance:.2f} on average: is it of another clip?',
+            )
+    return patches
+
+
+def is_silent(audio: np.ndarray) -> bool:
+    """Tell whether a waveform or log-mel is silent, as many may be."""
+    if audio.ndim == 1:
+        return bool(np.abs(audio).max() < _SILENCE)
+    return bool(audio.max() < _SILENT_LOG_MEL)
+
+
+def _check_format(
+    file: soundfile.SoundFile, path: str, report: Reporter
+) -> None:
+    odd = []
+    if file.format not in _USUAL_FORMATS:
+        odd.append(f'{file.format} in a wav file')
+    elif file.subtype not in _USUAL_ENCODINGS:
+        odd.append(f'encoding {file.subtype}')
+    if file.samplerate < SAMPLE_RATE_HZ:
+        odd.append(f'{file.samplerate} Hz, less than {SAMPLE_RATE_HZ}')
+    if file.channels not in _USUAL_CHANNELS:
+        odd.append(f'{file.channels} channels')
+    if odd:
+        report('audio_format', f'audio {path}: {", ".join(odd)}')
+
+
+def _check_duration(
+    num_samples: int, path: str, num_frames: int, report: Reporter
+) -> None:
+    count = count_patches(num_samples)
+    if count >= num_frames:
+        return
+    message = (
+        f'audio {path} lasts {num_samples / SAMPLE_RATE_HZ:.2f} s, {count} '
+        f'patches of 0.96 s, for {num_frames} frames'
+    )
+    if count:
+        report('audio_short', f'{message}: the last one is repeated')
+    else:
+        report('audio_too_short', message)
+
+
+def _check_end(content: bytes, size: int, path: str, report: Reporter) -> bool:
+    """Tell whether an audio file is as long as its header says."""
+    missing = _missing_bytes(content, size)
+    if missing:
+        report(
+            'truncated',
+            f'audio {path} is cut short: by its header {missing} more bytes '
+            'belong to it',
+        )
+    return not missing
+
+
+def _missing_bytes(content: bytes, size: int) -> int:
+    """How many bytes a wav file lacks by its own account.
+
+    Args:
+        content: the beginning of the file at least.
+        size: how many bytes it has.
+    """
+    if content[:4] not in (b'RIFF', b'RIFX') or content[8:12] != b'WAVE':
+        return 0
+    length = struct.Struct('<I' if content[:4] == b'RIFF' else '>I')
+    position = 12
+    while position + 8 <= len(content):
+        (count,) = length.unpack_from(content, position + 4)
+        start, name = position + 8, content[position : position + 4]
+        if name == b'data':
+            if count in _UNKNOWN_SIZES:
+                return 0
+            return max(0, start + count - size)
+        position = start + count + count % 2
+    return max(0, position + 8 - size)
+
+
+def _is_finite(content: bytes) -> bool:
+    """Tell whether an audio file is free of samples that are no number.
+
+    What cannot be read is, too.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            blocks = file.blocks(blocksize=1 << 16, dtype='float64')
+            return all(np.isfinite(block).all() for block in blocks)
+    except Exception:  # whatever the bytes make a parser do
+        return True
+
+
+def _log_mel_fault(path: str, content: bytes) -> str:
+    """Kind of the fault of a log-mel file that was refused."""
+    if not path.endswith(PICKLE):
+        return 'unreadable'
+    try:
+        values = load_pickled_array(content, path)
+    except DataError:
+        # A pickle ends in its opcode STOP.
+        return 'log_mel_refused' if content.endswith(b'.') else 'truncated'
+    return 'log_mel_shape' if np.isfinite(values).all() else 'not_finite'

@@ -1,0 +1,141 @@
+"""The check as a command: what it shows, writes and exits with."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmavs.datasets.checking import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='module')
+def tool():
+    path = ROOT / 'tools' / 'dataset_converters' / 'check_avsbench.py'
+    spec = importlib.util.spec_from_file_location('check_avsbench', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tool, capsys):
+    """Run the command in this process: exit status, output, errors."""
+
+    def run(*arguments):
+        status = tool.main([*map(str, arguments), '--workers', '0'])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def incomplete(synthetic_root, tmp_path):
+    """A set with one missing frame and one grey mask."""
+    root = tmp_path / 'sets'
+    source = synthetic_root / 'Multi-sources'
+    shutil.copytree(source, root / 'Multi-sources')
+    data = root / 'Multi-sources' / 'ms3_data'
+    frame = min(data.glob('visual_frames/*/*_3.png'))
+    frame.unlink()
+    # The mask of a silent frame is empty, and has no grey.
+    mask = min(
+        path
+        for path in data.glob('gt_masks/train/*/*.png')
+        if Image.open(path).getextrema()[1]
+    )
+    Image.open(mask).point(lambda value: value // 2).save(mask)
+    return root, frame.name, mask.name
+
+
+def test_complete(run, synthetic_root):
+    status, output, errors = run(synthetic_root)
+    assert status == 0
+    assert 'complete: training and testing have what they need' in output
+    assert 'incomplete' not in output
+    rows = [line.split() for line in output.splitlines() if line]
+    assert rows[0][:5] == ['subset', 'split', 'clips', 'published', 'usable']
+    assert rows[1][:7] == ['s4', 'train', '5', '3,452', '5', '25', '5']
+    assert rows[6][:7] == ['ms3', 'test', '4', '64', '4', '20', '20']
+    assert len(output.splitlines()) <= 40
+
+
+def test_incomplete(run, incomplete, tmp_path):
+    root, frame, mask = incomplete
+    target = tmp_path / 'all.json'
+    status, output, _ = run(root, '--json', target)
+    assert status == 1
+    lines = output.splitlines()
+    assert any('error' in line and frame in line for line in lines)
+    assert any('warning' in line and mask in line for line in lines)
+    assert str(target) in output.replace('\n', '')
+    values = json.loads(target.read_text())
+    assert (values['errors'], values['warnings']) == (1, 1)
+    report = Report.from_dict(values)
+    assert json.loads(json.dumps(report.to_dict())) == values
+    assert {Path(p.path).name for p in report.problems} == {frame, mask}
+
+
+def test_json_to_standard_output(run, incomplete):
+    status, output, _ = run(incomplete[0], '--quick', '--json')
+    assert status == 1
+    values = json.loads(output)
+    assert values['is_quick'] and values['errors'] == 1
+    assert [counts['clips'] for counts in values['counts']] == [5, 4, 4]
+
+
+def test_asked_for_and_not_there(run, incomplete):
+    status, output, _ = run(incomplete[0], '--quick', '--subset', 's4', 'ms3')
+    assert status == 1
+    assert 'list of clips missing' in output
+
+
+def test_nothing_to_check(run, synthetic_root, tmp_path):
+    for folder in (tmp_path, tmp_path / 'no', synthetic_root.parent):
+        status, output, errors = run(folder)
+        assert status == 2 and not output
+        assert errors.startswith(f'error: {folder} ')
+    assert f'did you mean {synthetic_root}?' in errors
+
+
+def test_json_that_cannot_be_written_is_said_at_once(run, incomplete):
+    target = incomplete[0] / 'no' / 'all.json'
+    status, output, errors = run(incomplete[0], '--json', target)
+    assert status == 2 and not output and str(target) in errors
+
+
+def test_interrupted(tool, run, synthetic_root, monkeypatch):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def progress_bar():
+        yield interrupt
+
+    monkeypatch.setattr(tool, 'progress_bar', progress_bar)
+    status, output, errors = run(synthetic_root, '--quick')
+    assert status == 130 and not output and 'interrupted' in errors
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        ('--workers', '-1'),
+        ('--workers', 'x'),
+        ('--time-limit', '0'),
+        ('--time-limit', 'x'),
+        ('--subset', 'v1s'),
+    ],
+)
+def test_wrong_arguments(tool, wrong, capsys):
+    with pytest.raises(SystemExit) as exit_status:
+        tool.main(['folder', *wrong])
+    assert exit_status.value.code == 2
+    assert wrong[1] in capsys.readouterr().err
