@@ -76,6 +76,8 @@ class PackAVSInputs(BaseTransform):
     META_KEYS = (
         'video_id',
         'category',
+        'objects',
+        'subset',
         'num_frames',
         'img_paths',
         'seg_map_paths',
