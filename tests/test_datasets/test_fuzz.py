@@ -6,7 +6,10 @@ import pickle
 import random
 import signal
 import sys
+import tempfile
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ import soundfile
 import torch
 from avsbench_layout import frame_of
 from PIL import Image
+from video_files import write_video
 
 from mmavs.datasets import DataError
 from mmavs.datasets.layout import LAYOUTS, class_palette, read_clips
@@ -24,6 +28,7 @@ from mmavs.datasets.transforms.load_avs_mask import (
     decode_semantic_mask,
 )
 from mmavs.datasets.transforms.load_frame import load_frame
+from mmavs.datasets.videos import VideoLimits, read_clip
 
 SECONDS_PER_FILE = 30
 # What no loader has any business with.
@@ -65,6 +70,23 @@ def pickles():
             yield pickle.dumps(value, protocol)
 
 
+@cache
+def video_bytes():
+    with tempfile.TemporaryDirectory() as folder:
+        paths = (
+            write_video(Path(folder) / 'a.mp4', seconds=2),
+            write_video(
+                Path(folder) / 'b.webm',
+                seconds=2,
+                codec='libvpx',
+                audio='libopus',
+                rate_hz=48000,
+            ),
+        )
+        return [path.read_bytes() for path in paths]
+
+
+@cache
 def originals():
     """Kind of file -> whole files of it."""
     frame = frame_of('x', 1)
@@ -92,6 +114,7 @@ def originals():
             'vid,uid,s_min,s_sec,a_obj,split,label\na,a_0,0,0,ü-b_c,val,v2\n'.encode(),
             b'\xef\xbb\xbfx,train\n_y,val\n',
         ],
+        video=video_bytes(),
     )
 
 
@@ -173,12 +196,18 @@ def load_table(content, path):
             assert path in str(error)
 
 
+def load_video(content, path):
+    clip = read_clip(path, 1, limits=VideoLimits(max_wall_s=20))
+    assert len(clip.frames) == 1 and len(clip.audio.waveform) == 16000
+
+
 # kind -> (loader, name of the file)
 LOADERS = dict(
     image=((load_image, 'mask.png'), (load_frame_file, 'frame.png')),
     audio=((load_audio_file, 'audio.wav'),),
     log_mel=((load_log_mel_file, 'log_mel.pkl'),),
     table=((load_table, 'list.csv'),),
+    video=((load_video, 'video.mp4'),),
 )
 
 
@@ -212,7 +241,7 @@ run.watching = False
 
 @pytest.mark.parametrize('kind', list(LOADERS))
 def test_damaged_files(kind, tmp_path):
-    refused = run(kind, 0, 200, tmp_path)
+    refused = run(kind, 0, 100 if kind == 'video' else 200, tmp_path)
     # Not every flipped bit can be seen, but most damage is.
     assert refused > 0 or kind == 'table'
 
@@ -236,4 +265,4 @@ def test_whole_files_load(kind, tmp_path):
 @pytest.mark.parametrize('seed', range(4))
 @pytest.mark.parametrize('kind', list(LOADERS))
 def test_ten_thousand_damaged_files(kind, seed, tmp_path):
-    run(kind, seed + 1, 750, tmp_path)
+    run(kind, seed + 1, 700, tmp_path)
