@@ -27,11 +27,10 @@ from rich.console import Console
 
 from mmavs.datasets.checking import KINDS, Report, check_avsbench, render
 from mmavs.datasets.checking import check as check_module
-from mmavs.datasets.checking.pool import run_tasks
-from mmavs.datasets.checking.worker import Failure
 from mmavs.datasets.errors import MissingDataError
 from mmavs.datasets.layout import LAYOUTS, SPLITS
 from mmavs.datasets.log_mel_files import save_log_mel
+from mmavs.datasets.processes import Failure, run_tasks
 from mmavs.datasets.synthetic import write_synthetic_avsbench
 
 

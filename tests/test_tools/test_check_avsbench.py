@@ -98,11 +98,14 @@ def test_asked_for_and_not_there(run, incomplete):
 
 
 def test_nothing_to_check(run, synthetic_root, tmp_path):
-    for folder in (tmp_path, tmp_path / 'no', synthetic_root.parent):
+    above = tmp_path / 'above'
+    above.mkdir()
+    (above / 'mine').symlink_to(synthetic_root)
+    for folder in (tmp_path, tmp_path / 'no', above):
         status, output, errors = run(folder)
         assert status == 2 and not output
         assert errors.startswith(f'error: {folder} ')
-    assert f'did you mean {synthetic_root}?' in errors
+    assert f'did you mean {above / "mine"}?' in errors
 
 
 def test_json_that_cannot_be_written_is_said_at_once(run, incomplete):

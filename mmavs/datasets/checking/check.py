@@ -11,14 +11,13 @@ from mmavs.datasets.checking.clip_findings import ClipFindings
 from mmavs.datasets.checking.clip_index import ClipIndex, read_index
 from mmavs.datasets.checking.clip_task import ClipTask
 from mmavs.datasets.checking.duplicates import Seen, find_shared_content
-from mmavs.datasets.checking.pool import run_tasks
 from mmavs.datasets.checking.problem import Problem
 from mmavs.datasets.checking.report import Report
 from mmavs.datasets.checking.setting import find_settings
 from mmavs.datasets.checking.split_counts import SplitCounts
 from mmavs.datasets.checking.stray_files import find_stray_files
-from mmavs.datasets.checking.worker import Failure
 from mmavs.datasets.layout import SPLITS
+from mmavs.datasets.processes import Failure, run_tasks
 
 __all__ = ['check_avsbench']
 

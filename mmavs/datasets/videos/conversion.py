@@ -10,10 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmavs.datasets.checking.pool import run_tasks
-from mmavs.datasets.checking.worker import Failure
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.layout import LAYOUTS
+from mmavs.datasets.processes import Failure, run_tasks
 
 from .clip_files import ClipFormat, is_complete, make_clip
 from .container import VideoLimits

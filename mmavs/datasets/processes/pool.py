@@ -16,7 +16,7 @@ from multiprocessing import (
 from multiprocessing.connection import wait
 from typing import Any
 
-from mmavs.datasets.checking.worker import Function, Worker, run_one
+from mmavs.datasets.processes.worker import Function, Worker, run_one
 
 __all__ = ['run_tasks']
 
@@ -34,7 +34,7 @@ def run_tasks(
 
     A process that dies, or takes longer than the limit for one task, is
     replaced, and the result of its task is a
-    :class:`~mmavs.datasets.checking.worker.Failure`; so it is if the function
+    :class:`~mmavs.datasets.processes.worker.Failure`; so it is if the function
     raises. Leaving the iterator early ends all processes.
 
     Args:
