@@ -77,8 +77,12 @@ def test_datasets_build_lazily(path):
     for loader in ('train', 'val', 'test'):
         if f'{loader}_dataloader' in config:
             dataset = config[f'{loader}_dataloader'].dataset
-            inner = dataset.get('dataset', dataset)
-            DATASETS.build(dict(inner, lazy_init=True))
+            inner = dict(dataset.get('dataset', dataset), lazy_init=True)
+            if 'datasets' in inner:
+                inner['datasets'] = [
+                    dict(part, lazy_init=True) for part in inner['datasets']
+                ]
+            DATASETS.build(inner)
 
 
 @pytest.mark.parametrize('subset, epochs', [('s4', 15), ('ms3', 30)])

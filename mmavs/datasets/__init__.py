@@ -4,8 +4,8 @@ from mmavs.datasets.avsbench import (
     AVSBenchDataset,
     AVSBenchMS3Dataset,
     AVSBenchS4Dataset,
-    AVSBenchSemanticDataset,
 )
+from mmavs.datasets.avsbench_semantic import AVSBenchSemanticDataset
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.samplers import SameLengthBatchSampler
 from mmavs.datasets.transforms import (

@@ -1,4 +1,4 @@
-"""AVSBench: clips with one (S4) or several (MS3) sounding objects, or classes.
+"""AVSBench-object: clips with one (S4) or several (MS3) sounding objects.
 
 What tells the settings apart is data, the tables of
 :mod:`mmavs.datasets.layout`.
@@ -10,18 +10,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import mmengine.fileio as fileio
 from mmengine.fileio import join_path
 from mmengine.utils import is_abs
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.files import read_file
 from mmavs.datasets.layout import (
     LAYOUTS,
     Column,
     Layout,
-    class_palette,
     fill_pattern,
     pattern_fields,
     read_clips,
@@ -230,8 +229,8 @@ class AVSBenchDataset(BaseSegDataset):
 
     def _read(self, path: str, purpose: str) -> bytes:
         try:
-            return fileio.get(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
+            return read_file(path, purpose, self.backend_args)
+        except MissingDataError as error:
             raise MissingDataError(
                 f'{path} does not exist: {self.__class__.__name__} reads '
                 f'{purpose} from it; is data_root={self.data_root!r} right?'
@@ -242,28 +241,20 @@ class AVSBenchDataset(BaseSegDataset):
             return join_path(self.data_root, path)
         return path
 
-    def _read_json(self, path: str, purpose: str) -> dict:
-        """Read a JSON object of the data root."""
-        path = self._absolute(path)
-        content = self._read(path, purpose)
-        try:
-            value = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f'{path} is not a JSON file: {error}') from error
-        if not isinstance(value, dict):
-            raise DataError(
-                f'{path} must hold an object with {purpose}, got a '
-                f'{type(value).__name__}'
-            )
-        return value
-
     def _read_pairs(self) -> dict[str, dict[str, str]] | None:
         if self.pairs_file is None:
             return None
-        pairs = self._read_json(
-            self.pairs_file,
-            'the audio pairs, {video_id: {relation: video_id}},',
-        )
+        path = self._absolute(self.pairs_file)
+        content = self._read(path, 'the audio pairs')
+        try:
+            pairs = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f'{path} is not a JSON file: {error}') from error
+        if not isinstance(pairs, dict):
+            raise DataError(
+                f'{path} must hold an object {{video_id: {{relation: '
+                f'video_id}}}}, got a {type(pairs).__name__}'
+            )
         for video_id, partners in pairs.items():
             if not isinstance(partners, dict) or not all(
                 isinstance(partner, str) for partner in partners.values()
@@ -306,8 +297,6 @@ class AVSBenchDataset(BaseSegDataset):
             info['log_mel_path'] = fill_pattern(
                 self.data_prefix['log_mel_path'], row
             )
-        if self.layout.semantic:
-            info['palette'] = self._metainfo['palette']
         if pairs is not None:
             info['paired_audio_paths'] = self._paired_audio_paths(
                 row['video_id'], pairs.get(row['video_id'], {}), by_id
@@ -366,73 +355,3 @@ class AVSBenchMS3Dataset(AVSBenchDataset):
     """
 
     LAYOUT = LAYOUTS['ms3']
-
-
-@DATASETS.register_module()
-class AVSBenchSemanticDataset(AVSBenchDataset):
-    """AVSBench-semantic: which class sounds where; clips of 5 and 10 s.
-
-    Three subsets, v1s, v1m (5 frames) and v2 (10 frames); of a v1s training
-    clip only the first frame is labelled. ``data_root`` is the folder with
-    ``metadata.csv``. Masks are the index images ``labels_semantic``; for the
-    coloured ones give ``data_prefix=dict(seg_map_path=
-    '{subset}/{video_id}/labels_rgb/{k}.png')``. Clips of different lengths
-    do not fit into one batch: the data loader takes
-    ``batch_sampler=dict(type='SameLengthBatchSampler')``.
-
-    Args:
-        split (str): ``train``, ``val`` or ``test``.
-        label_file (str): JSON file with the classes, {name: index}, the
-            background 0, relative to ``data_root``. It decides how many
-            classes there are: 71 as published.
-        **kwargs: Arguments of :class:`AVSBenchDataset`.
-
-    Raises:
-        MissingDataError: If the label file is missing.
-        DataError: If its indices are not 0, 1, 2, ...
-        ValueError: If ``metainfo`` gives classes: they are those of the
-            label file.
-    """
-
-    # Those of the label file, read with the list of clips.
-    METAINFO: dict = dict(classes=(), palette=[])
-    LAYOUT = LAYOUTS['avss']
-
-    def __init__(
-        self, split: str, label_file: str = 'label2idx.json', **kwargs
-    ) -> None:
-        metainfo = kwargs.get('metainfo') or {}
-        if {'classes', 'palette'} & metainfo.keys():
-            raise ValueError(
-                f'the classes of {type(self).__name__} are those of '
-                f'{label_file}, metainfo must not name others'
-            )
-        self.label_file = label_file
-        super().__init__(split, **kwargs)
-
-    def load_data_list(self) -> list[dict]:
-        """Read the classes, and list the clips of the split.
-
-        Returns:
-            list[dict]: One dict per clip, in the order of the CSV file,
-            those with fewer frames first.
-        """
-        classes = self._read_classes()
-        self._metainfo.update(
-            classes=classes, palette=class_palette(len(classes))
-        )
-        return super().load_data_list()
-
-    def _read_classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of their indices."""
-        indices = self._read_json(
-            self.label_file, 'the classes, {name: index},'
-        )
-        found = sorted(map(str, indices.values()))
-        if found != sorted(map(str, range(len(indices)))):
-            raise DataError(
-                f'{self._absolute(self.label_file)}: the indices of '
-                f'{len(indices)} classes must be 0 to {len(indices) - 1}, '
-                f'got {found}'
-            )
-        return tuple(sorted(indices, key=lambda name: int(indices[name])))

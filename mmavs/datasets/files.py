@@ -1,8 +1,9 @@
-"""How files of a data set are read, whatever lies under their name."""
+"""Files of a data set: reading whatever lies under a name, and writing."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from contextlib import suppress
 
@@ -51,6 +52,20 @@ def read_file(
     return content
 
 
+def exists(path: str, backend_args: dict | None = None) -> bool:
+    """Tell whether there is a file, as far as its backend can.
+
+    Args:
+        path: the file.
+        backend_args: arguments of the file backend; one that cannot look
+            for files, as that of HTTP, has none.
+    """
+    try:
+        return fileio.exists(path, backend_args=backend_args)
+    except (AttributeError, NotImplementedError):
+        return False
+
+
 def _check_size(num_bytes: int, kind: str, path: str, max_bytes: int) -> None:
     if num_bytes == 0:
         raise DataError(f'{kind} {path} is empty: it has 0 bytes')
@@ -59,3 +74,36 @@ def _check_size(num_bytes: int, kind: str, path: str, max_bytes: int) -> None:
             f'{kind} {path} has {num_bytes} bytes, at most {max_bytes} are '
             'read'
         )
+
+
+def write_file(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file in one step: it is complete, or not there.
+
+    Args:
+        path: the file, in an existing folder; one that is there is replaced.
+        content: its bytes.
+
+    Raises:
+        OSError: if it cannot be written; then nothing is left behind.
+    """
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f'.{name}.{secrets.token_hex(4)}.partial')
+    try:
+        with open(partial, 'xb') as file:
+            file.write(content)
+        os.replace(partial, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+
+
+def printable(text: str) -> str:
+    """Text of a file's name that cannot command a terminal.
+
+    Args:
+        text: anything, surrogates of undecodable names included.
+
+    Returns:
+        The text with what is not printable written as escapes.
+    """
+    return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mmavs.datasets.errors import DataError
 
 __all__ = [
+    'LABEL_FILE',
     'LAYOUTS',
     'SPLITS',
     'Column',
@@ -23,10 +25,16 @@ __all__ = [
     'fill_pattern',
     'pattern_fields',
     'read_clips',
+    'read_labels',
     'read_rows',
+    'write_clips',
 ]
 
 SPLITS = ('train', 'val', 'test')
+LABEL_FILE = 'label2idx.json'
+"""str: the classes of AVSBench-semantic, in its root."""
+# Masks are 8-bit images, and 255 marks what has no label.
+_MAX_CLASSES = 255
 # Columns whose values become parts of paths, for reading and for writing.
 _PATH_COLUMNS = ('video_id', 'category', 'split', 'subset')
 _FIELD = re.compile(r'\{(\w*)\}')
@@ -253,6 +261,63 @@ def _is_plain(value: str) -> bool:
     )
 
 
+def write_clips(layout: Layout, clips: Iterable[Mapping[str, str]]) -> bytes:
+    """Make the CSV file of a layout, with a header, in UTF-8.
+
+    Args:
+        layout: what is written.
+        clips: every column of the layout for each clip.
+    """
+    columns = sorted(
+        layout.columns, key=lambda c: layout.columns[c].position or 0
+    )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(layout.columns[column].headers[0] for column in columns)
+    for clip in clips:
+        writer.writerow(clip[column] for column in columns)
+    return text.getvalue().encode()
+
+
+def read_labels(content: bytes, name: str) -> tuple[str, ...]:
+    """Read the classes of AVSBench-semantic.
+
+    Args:
+        content: the bytes of the JSON file, {name: index}.
+        name: the file's name, for error messages.
+
+    Returns:
+        Names of the classes in the order of their indices; the first is the
+        background.
+
+    Raises:
+        DataError: if it is no such file, or the indices are not 0, 1, 2 ...
+    """
+    try:
+        indices = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{name} is not a JSON file: {error}') from error
+    if not isinstance(indices, dict):
+        raise DataError(
+            f'{name} must hold an object with the classes, {{name: index}}, '
+            f'got a {type(indices).__name__}'
+        )
+    count = len(indices)
+    if not 0 < count <= _MAX_CLASSES:
+        raise DataError(
+            f'{name} has {count} classes, it must have 1 to {_MAX_CLASSES}'
+        )
+    values = list(indices.values())
+    if any(type(value) is not int for value in values) or (
+        sorted(values) != list(range(count))
+    ):
+        raise DataError(
+            f'{name}: the indices of {count} classes must be 0 to '
+            f'{count - 1}, each once, got {values[:100]}'
+        )
+    return tuple(sorted(indices, key=indices.__getitem__))
+
+
 def class_palette(num_classes: int) -> list[list[int]]:
     """Colours of the classes of AVSBench-semantic.
 
@@ -352,6 +417,15 @@ LAYOUTS = dict(
         first_frame=0,
         labelled=dict(v1s=dict(train=(0,))),
         semantic=True,
+        # v1s has the clips of S4 and v1m those of MS3; of v2 it is not clear.
+        published={
+            ('v1s', 'train'): 3452,
+            ('v1s', 'val'): 740,
+            ('v1s', 'test'): 740,
+            ('v1m', 'train'): 296,
+            ('v1m', 'val'): 64,
+            ('v1m', 'test'): 64,
+        },
     ),
 )
 """dict[str, Layout]: ``s4``, ``ms3`` and ``avss``."""

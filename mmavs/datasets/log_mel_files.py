@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-from contextlib import suppress
+from collections.abc import Callable
 from math import prod
 
-import mmengine.fileio as fileio
 import numpy as np
 import safetensors.numpy
 
 from mmavs.datasets.errors import DataError
-from mmavs.datasets.files import read_file
+from mmavs.datasets.files import exists, read_file, write_file
 from mmavs.datasets.published_pickle import PROTOCOL, published_pickle
 from mmavs.datasets.restricted_pickle import load_pickled_array
 
@@ -56,9 +54,7 @@ def load_log_mel(
             only asks for.
     """
     for sibling in _siblings(path):
-        if fileio.exists(sibling, backend_args=backend_args) and not _is_older(
-            sibling, path
-        ):
+        if exists(sibling, backend_args) and not _is_older(sibling, path):
             path = sibling
             break
     return load_log_mel_file(path, backend_args, max_bytes)
@@ -68,14 +64,35 @@ def load_log_mel_file(
     path: str, backend_args: dict | None = None, max_bytes: int = MAX_BYTES
 ) -> np.ndarray:
     """Read one file as :func:`load_log_mel` does, whatever lies beside it."""
+    _decoder_of(path)  # before a file of another kind is read
+    content = read_file(path, 'log-mel', backend_args, max_bytes)
+    return decode_log_mel(content, path)
+
+
+def decode_log_mel(content: bytes, path: str) -> np.ndarray:
+    """Decode the content of such a file.
+
+    Args:
+        content: its bytes.
+        path: its name, whose suffix says what it is.
+
+    Returns:
+        np.ndarray: (P, 1, 96, 64) float32, writable.
+
+    Raises:
+        DataError: as :func:`load_log_mel` does.
+    """
+    return _check(_decoder_of(path)(content, str(path)), path)
+
+
+def _decoder_of(path: str) -> Callable[[bytes, str], np.ndarray]:
     suffix = os.path.splitext(path)[1]
     if suffix not in _DECODERS:
         raise DataError(
             f'log-mel patches are read from {", ".join(_DECODERS)} files, '
             f'got {path}'
         )
-    content = read_file(path, 'log-mel', backend_args, max_bytes)
-    return _check(_DECODERS[suffix](content, str(path)), path)
+    return _DECODERS[suffix]
 
 
 def save_log_mel(path: str, log_mel: np.ndarray) -> None:
@@ -103,7 +120,7 @@ def save_log_mel(path: str, log_mel: np.ndarray) -> None:
             f'log-mel patches are written to {" and ".join(CONVERTED)} '
             f'files, got {path}'
         )
-    _write(path, content)
+    write_file(path, content)
 
 
 def save_published_pickle(
@@ -123,7 +140,7 @@ def save_published_pickle(
         DataError: if the patches are no such array.
         OSError: if the file cannot be written.
     """
-    _write(path, published_pickle(_check(log_mel, path), protocol))
+    write_file(path, published_pickle(_check(log_mel, path), protocol))
 
 
 def _siblings(path: str) -> list[str]:
@@ -202,16 +219,3 @@ _DECODERS = {
     '.safetensors': _decode_safetensors,
     '.npy': _decode_npy,
 }
-
-
-def _write(path: str, content: bytes) -> None:
-    """Write a file under another name in its folder, and rename it."""
-    folder, name = os.path.split(path)
-    partial = os.path.join(folder, f'.{name}.{secrets.token_hex(4)}.partial')
-    try:
-        with open(partial, 'xb') as file:
-            file.write(content)
-        os.replace(partial, path)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(partial)

@@ -67,6 +67,12 @@ def mel_matrix() -> np.ndarray:
     return matrix
 
 
+def count_patches(num_samples: int) -> int:
+    """Whole patches that so many samples at 16 kHz fill."""
+    num_windows = 1 + (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES
+    return max(0, num_windows // PATCH_WINDOWS)
+
+
 def vggish_log_mel(
     waveform: np.ndarray, num_patches: int | None = None
 ) -> np.ndarray:
@@ -111,8 +117,7 @@ def vggish_log_mel(
     if num_patches is not None and num_patches < 1:
         raise ValueError(f'num_patches must be at least 1, got {num_patches}')
 
-    num_windows = 1 + (waveform.size - WINDOW_SAMPLES) // HOP_SAMPLES
-    available = num_windows // PATCH_WINDOWS
+    available = count_patches(waveform.size)
     wanted = available if num_patches is None else num_patches
     used = min(available, wanted)
 
@@ -125,7 +130,21 @@ def vggish_log_mel(
     patches = log_mel.astype(np.float32).reshape(
         used, PATCH_WINDOWS, NUM_MEL_BINS
     )
-    if used < wanted:
-        filler = np.repeat(patches[-1:], wanted - used, axis=0)
-        patches = np.concatenate([patches, filler])
-    return patches
+    return fit_patches(patches, wanted)
+
+
+def fit_patches(patches: np.ndarray, num_patches: int) -> np.ndarray:
+    """Drop patches that are too many, repeat the last for those that lack.
+
+    Args:
+        patches: at least one.
+        num_patches: how many are wanted.
+
+    Shapes:
+        - patches: (P, ...)
+        - return: (num_patches, ...)
+    """
+    missing = num_patches - len(patches)
+    if missing <= 0:
+        return patches[:num_patches]
+    return np.concatenate([patches, np.repeat(patches[-1:], missing, axis=0)])

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from mmavs.datasets.layout import LAYOUTS, class_palette
-from mmavs.datasets.log_mel_files import save_published_pickle
+from mmavs.datasets.log_mel_files import MAX_BYTES, save_published_pickle
 from mmavs.functional.log_mel import vggish_log_mel
 
 HEADERS = dict(
@@ -61,6 +61,9 @@ CLIPS = dict(
         for video_id, objects, split, subset in (
             ('-s', 'a-1_off-the-screen', 'train', 'v1s'),
             ('_t', 'under_score', 'val', 'v1s'),
+            ('-u', 'a-3', 'test', 'v1s'),
+            ('_5', 'a-1_a-2', 'train', 'v1m'),
+            ('6e7', 'a-2_off-the-screen', 'val', 'v1m'),
             ('5', 'a-1_under_score_a-2', 'test', 'v1m'),
             ('long', 'a-2', 'train', 'v2'),
             ('_l', 'off-the-screen', 'test', 'v2'),
@@ -395,6 +398,13 @@ def mask_empty(tree, clip):
     return {error('empty_mask', rel)}
 
 
+@fault('s4', *(f'mask{k}' for k in range(1, 6)), splits=('val', 'test'))
+def mask_empty_in_evaluation(tree, clip):
+    """It loads, but no clip of S4 is silent."""
+    rel = save_mask(tree, 's4', clip, 2, mask_of(0))
+    return {warning('empty_mask', rel)}
+
+
 @fault('s4', 'more masks', splits=('train',))
 def masks_too_many(tree, clip):
     rel = save_mask(tree, 's4', clip, 2, mask_of())
@@ -585,7 +595,15 @@ def log_mel_one_patch_short(tree, clip):
     tree.path('avss', clip, 'audio_path').unlink()
     samples = waveform_of('avss', clip['video_id'], 4)
     rel = save_pickle(tree, 'avss', clip, log_mel_of(samples))
-    return {error('log_mel_short', rel)}
+    return {warning('log_mel_short', rel)}
+
+
+@fault('s4', 'log_mel')
+def log_mel_too_large(tree, clip):
+    """For its loader, not for others."""
+    path = tree.path('s4', clip, 'log_mel_path')
+    os.truncate(path, MAX_BYTES + 1)
+    return {warning('unreadable', tree.rel('s4', clip, 'log_mel_path'))}
 
 
 @fault('ms3', *AUDIO)
@@ -674,6 +692,22 @@ def files_without_row(tree, clip):
         warning('not_in_csv', tree.rel('ms3', new, 'audio_path')),
         warning('not_in_csv', tree.rel('ms3', new, 'log_mel_path')),
     }
+
+
+@fault('ms3')
+def name_that_is_not_utf8(tree, clip):
+    folder = tree.root / 'Multi-sources/ms3_data/visual_frames'
+    name = os.fsdecode(b'na\xefve')
+    (folder / name).mkdir()
+    rel = f'Multi-sources/ms3_data/visual_frames/{name}'
+    return {warning('not_in_csv', rel)}
+
+
+@fault('ms3')
+def name_that_commands_a_terminal(tree, clip):
+    rel = 'Multi-sources/ms3_data/visual_frames/\x1b[2J\x07'
+    (tree.root / rel).mkdir()
+    return {warning('not_in_csv', rel)}
 
 
 @fault('avss')

@@ -72,3 +72,24 @@ def test_size_that_a_header_promises(tmp_path):
     (tmp_path / 'huge.png').write_bytes(content)
     with pytest.raises(DataError, match='huge.png'):
         LoadFrame()(dict(img_path=str(tmp_path / 'huge.png')))
+
+
+def test_pictures_of_phones(tmp_path):
+    """A JPEG file with a second picture, which PIL calls MPO."""
+    path = tmp_path / 'phone.jpg'
+    first, second = (
+        Image.new('RGB', (32, 24), colour) for colour in ('red', 'blue')
+    )
+    first.save(path, 'MPO', save_all=True, append_images=[second])
+    image = LoadFrame()(dict(img_path=str(path)))['img']
+    assert image.shape == (24, 32, 3)
+    assert np.abs(image.astype(int) - (0, 0, 255)).max() < 5  # BGR
+
+
+def test_damaged_png(tmp_path):
+    path = tmp_path / 'frame.png'
+    content = bytearray(encoded('PNG'))
+    content[-13] ^= 1  # the checksum of the pixels
+    path.write_bytes(content)
+    with pytest.raises(DataError, match='frame.png is damaged'):
+        LoadFrame()(dict(img_path=str(path)))

@@ -6,6 +6,7 @@ import pytest
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.runner import Runner
 from mmseg.registry import DATA_SAMPLERS
+from torch.utils.data import DistributedSampler, RandomSampler
 
 from mmavs.datasets import SameLengthBatchSampler
 
@@ -115,6 +116,64 @@ def test_built_by_the_runner():
     assert list(loader) == [[0, 1, 2], [3], [4]]
     # What mmengine's DistSamplerSeedHook sets.
     assert hasattr(loader.batch_sampler.sampler, 'set_epoch')
+
+
+@pytest.mark.parametrize('lengths', [MIXED, [5], [10] * 4, [5, 6, 7, 8]])
+@pytest.mark.parametrize('drop_last', [False, True])
+@pytest.mark.parametrize('world_size', [1, 2, 5])
+def test_number_is_that_of_the_batches(lengths, drop_last, world_size):
+    for rank in range(world_size):  # which compares them
+        batches_of_rank(rank, world_size, lengths=lengths, drop_last=drop_last)
+
+
+@pytest.mark.parametrize('shuffle', [True, False])
+def test_number_does_not_draw_the_batches_anew(shuffle, monkeypatch):
+    sampler = DefaultSampler(Clips(MIXED), shuffle=shuffle, seed=1)
+    batches = SameLengthBatchSampler(sampler, 2)
+    expected = len(batches)
+
+    def draw():
+        raise AssertionError('drawn anew')
+
+    for name in ('_shuffled_batches', '_consecutive_batches'):
+        monkeypatch.setattr(batches, name, draw)
+    sampler.set_epoch(1)
+    assert len(batches) == expected
+    # A shuffled one need not draw them even once.
+    if shuffle:
+        again = SameLengthBatchSampler(sampler, 2)
+        monkeypatch.setattr(again, '_shuffled_batches', draw)
+        assert len(again) == expected
+
+
+class Reversed(DefaultSampler):
+    def __iter__(self):
+        return reversed(list(super().__iter__()))
+
+
+class Logged(DefaultSampler):
+    """Has the order of its base."""
+
+
+@pytest.mark.parametrize(
+    'sampler',
+    [
+        RandomSampler(Clips(MIXED)),
+        DistributedSampler(Clips(MIXED), num_replicas=1, rank=0),
+        Reversed(Clips(MIXED), shuffle=True, seed=1),
+        Reversed(Clips(MIXED), shuffle=False),
+    ],
+    ids=lambda sampler: type(sampler).__name__,
+)
+def test_samplers_whose_order_would_be_lost(sampler):
+    rule = f'DefaultSampler.*InfiniteSampler, got {type(sampler).__name__}$'
+    with pytest.raises(TypeError, match=rule):
+        SameLengthBatchSampler(sampler, 2)
+
+
+def test_subclass_with_the_same_order():
+    sampler = Logged(Clips(MIXED), shuffle=True, seed=1)
+    assert list(SameLengthBatchSampler(sampler, 2)) == batches_of_rank(0, 1)
 
 
 def test_data_set_without_lengths():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from avsbench_layout import frame_of, save_audio, save_image, waveform_of
 from mmengine.config import Config
+from mmengine.dataset import ConcatDataset
 from mmengine.runner import Runner
 from PIL import Image
 from test_avsbench import CONFIGS
@@ -116,7 +117,11 @@ def test_classes_are_those_of_the_file(avss_root):
 @pytest.mark.parametrize(
     'text, message',
     [
-        ('{"background": 0, "dog": 2}', r"must be 0 to 1, got \['0', '2'\]"),
+        ('{"background": 0, "dog": 2}', r'must be 0 to 1.*got \[0, 2\]'),
+        ('{"background": 0, "dog": 1.0}', r'must be 0 to 1.*got \[0, 1.0\]'),
+        ('{"background": 0, "dog": true}', r'must be 0 to 1.*got \[0, True\]'),
+        ('{}', 'has 0 classes'),
+        (json.dumps({str(i): i for i in range(256)}), 'has 256 classes'),
         ('{"background": 0, "dog": 0}', 'must be 0 to 1'),
         ('["background"]', 'got a list'),
         ('{"background": 0', 'not a JSON file'),
@@ -127,6 +132,14 @@ def test_bad_label_file(avss_root, text, message):
     (avss_root / 'label2idx.json').write_text(text)
     with pytest.raises(DataError, match=f'label2idx.json.*{message}'):
         build(avss_root)
+
+
+def test_classes_of_data_sets_that_wait(avss_root):
+    lazy = build(avss_root, lazy_init=True, test_mode=True)
+    assert lazy.metainfo['classes'] == CLASSES
+    both = ConcatDataset([build(avss_root, lazy_init=True) for _ in range(2)])
+    assert both.metainfo['palette'] == PALETTE
+    assert len(both) == 6
 
 
 def test_missing_label_file(avss_root):

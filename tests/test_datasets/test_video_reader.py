@@ -25,7 +25,6 @@ from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.videos import (
     VideoLimits,
     clip_times,
-    probe_video,
     read_audio,
     read_clip,
     read_frames,
@@ -480,14 +479,3 @@ class TestWhatCannotBeRead:
                 assert str(path) in str(error)
                 failed += 1
         assert 10 < failed < 60
-
-
-def test_probe(plain, tmp_path):
-    info = probe_video(plain)
-    assert (info.width, info.height) == (64, 48)
-    assert info.duration_s == pytest.approx(8, abs=0.1)
-    assert (info.frame_rate_hz, info.audio_rate_hz) == (16, 44100)
-    silent = write_video(tmp_path / 'v.mp4', seconds=1, audio=None)
-    assert probe_video(silent).audio_rate_hz is None
-    with pytest.raises(MissingDataError):
-        probe_video(tmp_path / 'missing.mp4')

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from mmavs.datasets.checking import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,9 +77,38 @@ def test_incomplete(run, incomplete, tmp_path):
     assert str(target) in output.replace('\n', '')
     values = json.loads(target.read_text())
     assert (values['errors'], values['warnings']) == (1, 1)
-    report = Report.from_dict(values)
-    assert json.loads(json.dumps(report.to_dict())) == values
-    assert {Path(p.path).name for p in report.problems} == {frame, mask}
+    assert {Path(p['path']).name for p in values['problems']} == {frame, mask}
+
+
+def test_name_that_is_not_utf8(run, synthetic_root, tmp_path):
+    root = tmp_path / 'sets'
+    shutil.copytree(synthetic_root / 'Multi-sources', root / 'Multi-sources')
+    name = os.fsdecode(b'na\xefve\x1b[2J')
+    (root / 'Multi-sources/ms3_data/visual_frames' / name).mkdir()
+    target = tmp_path / 'all.json'
+    status, output, _ = run(root, '--quick', '--json', target)
+    assert status == 0
+    assert r'na\udcefve\x1b[2J' in output and '\x1b' not in output
+    (problem,) = json.loads(target.read_text(encoding='ascii'))['problems']
+    assert problem['path'].endswith(f'/{name}')
+    _, output, _ = run(root, '--quick', '--json')
+    assert output.isascii() and json.loads(output)['problems'] == [problem]
+    # What is not there is told with its name, too.
+    status, _, errors = run(root / 'no\x1b[2J')
+    assert status == 2 and r'no\x1b[2J' in errors and '\x1b' not in errors
+
+
+def test_split_without_clips(run, synthetic_root, tmp_path):
+    root = tmp_path / 'Multi-sources'
+    shutil.copytree(synthetic_root / 'Multi-sources', root)
+    path = root / 'ms3_meta_data.csv'
+    header, *rows = path.read_text().splitlines()
+    rows = [row for row in rows if row.endswith(',test')]
+    path.write_text('\n'.join([header, *rows, '']))
+    status, output, _ = run(root, '--quick')
+    assert status == 1
+    assert 'incomplete: 2 errors' in output and 'complete: tr' not in output
+    assert 'ms3_meta_data.csv: no val clip of ms3, 64 are published' in output
 
 
 def test_json_to_standard_output(run, incomplete):

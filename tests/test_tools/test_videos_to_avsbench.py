@@ -250,6 +250,36 @@ class TestFiles:
         assert code == 1
         assert listed(root, 'avss') == ['0012']
 
+    @pytest.mark.parametrize(
+        ('labels', 'rule'),
+        [
+            ('{"background": 0, "dog": 1.9}', 'must be 0 to 1'),
+            ('{"background": 0, "dog": "1"}', 'must be 0 to 1'),
+            ('{"background": 0, "dog": 2}', 'must be 0 to 1'),
+            ('["background", "dog"]', '{name: index}'),
+            ('', 'is empty'),
+        ],
+    )
+    def test_avss_classes_that_are_none(self, run, tmp_path, labels, rule):
+        masks = tmp_path / 'masks'
+        masks.mkdir()
+        path = masks / 'label2idx.json'
+        path.write_text(labels)
+        table = 'video_id,label,split\n_x,v1s,train\n'
+        code, *_ = run(table, '--subset', 'avss', '--masks', masks)
+        assert str(path) in code
+        assert rule in code
+        assert not (tmp_path / 'out').exists()
+
+    def test_avss_list_with_more_classes_than_masks_can_hold(
+        self, run, tmp_path
+    ):
+        objects = '_'.join(map(str, range(255)))
+        table = f'video_id,label,split,a_obj\n_x,v1s,val,{objects}\n'
+        code, *_ = run(table, '--subset', 'avss')
+        assert 'clips.csv has 256 classes' in code
+        assert not (tmp_path / 'out').exists()
+
     def test_trimmed_videos(self, run, tmp_path):
         # As published: the start is that in a longer video.
         code, *_ = run('0012,77,dog,test\n', '--subset', 's4', '--trimmed')
@@ -368,6 +398,15 @@ class TestRefused:
         assert rule in code
         # Nothing is written, in OUT or beside it.
         assert set(files_under(tmp_path)) == {'clips.csv'}
+
+    def test_list_that_is_no_file(self, videos, tmp_path):
+        os.mkfifo(tmp_path / 'pipe')
+        for name, rule in (
+            ('none.csv', 'does not exist'),
+            ('pipe', 'is not a regular file'),
+        ):
+            with pytest.raises(ValueError, match=f'{name} {rule}'):
+                convert_videos(videos, tmp_path / name, tmp_path / 'out', 's4')
 
     def test_folders_that_are_not_there(self, run, tmp_path):
         options = ('--subset', 's4', '--masks', tmp_path / 'none')

@@ -32,6 +32,7 @@ from rich.progress import (
 )
 
 from mmavs.datasets.checking import Report, check_avsbench, render
+from mmavs.datasets.files import printable
 from mmavs.datasets.layout import LAYOUTS
 
 COMPLETE, INCOMPLETE, NOTHING, INTERRUPTED = 0, 1, 2, 130
@@ -138,17 +139,18 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
 def show(report: Report, target: str | None) -> None:
     """Print the tables, and write the JSON where it is wanted."""
     if target is not None:
-        text = json.dumps(report.to_dict(), indent=1, ensure_ascii=False)
+        # In ASCII: a name that is not UTF-8 cannot be written in it.
+        text = json.dumps(report.to_dict(), indent=1)
         if target == '-':
             print(text)
             return
-        Path(target).write_text(text + '\n', encoding='utf-8')
+        Path(target).write_text(text + '\n', encoding='ascii')
     console = Console(highlight=False)
     if not console.is_terminal or console.width < WIDTH:
         console.width = WIDTH
     console.print(render(report))
     if target is not None:
-        console.print(f'all of it: {target}', markup=False)
+        console.print(f'all of it: {printable(target)}', markup=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -169,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         show(report, args.json)
     except (OSError, RuntimeError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {printable(str(error))}', file=sys.stderr)
         return NOTHING
     except KeyboardInterrupt:
         print('interrupted: nothing was reported', file=sys.stderr)

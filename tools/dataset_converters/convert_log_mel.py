@@ -14,27 +14,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
 from mmavs.datasets.errors import DataError
+from mmavs.datasets.files import printable
 from mmavs.datasets.log_mel_files import (
     CONVERTED,
     PICKLE,
     load_log_mel_file,
     save_log_mel,
 )
+
+# What the scripts share lies a folder above them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from steps.progress import progress_bar  # noqa: E402
 
 
 @dataclass
@@ -149,19 +146,20 @@ def convert_file(source: Path, suffix: str) -> bool:
 
 
 def convert_all(
-    pickles: Iterable[Path],
+    pickles: Sequence[Path],
     suffix: str,
     num_workers: int,
     report: Report,
-    advance: Callable[[], None],
+    progress: Callable[[int, int], None],
 ) -> None:
     """Convert pickles, and put what becomes of them on the report."""
+    progress(0, len(pickles))
     with ThreadPoolExecutor(num_workers) as pool:
         paths = {
             pool.submit(convert_file, path, suffix): path for path in pickles
         }
         try:
-            for future in as_completed(paths):
+            for number, future in enumerate(as_completed(paths), 1):
                 try:
                     if future.result():
                         report.num_converted += 1
@@ -169,15 +167,10 @@ def convert_all(
                         report.num_complete += 1
                 except (DataError, OSError) as error:
                     report.refused[paths[future]] = str(error)
-                advance()
+                progress(number, len(pickles))
         finally:
             # Interrupted: what has not begun is left.
             pool.shutdown(cancel_futures=True)
-
-
-def printable(text: str) -> str:
-    """Escape what a name can do to a terminal."""
-    return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def print_report(report: Report) -> None:
@@ -197,21 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     report = Report()
     pickles = find_pickles(args.root, report)
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task('pickles', total=len(pickles))
-        convert_all(
-            pickles,
-            f'.{args.format}',
-            args.workers,
-            report,
-            advance=lambda: bar.advance(task),
-        )
+    with progress_bar('pickles') as progress:
+        convert_all(pickles, f'.{args.format}', args.workers, report, progress)
     print_report(report)
     if not pickles and not report.refused:
         print(f'no {PICKLE} file below {args.root}', file=sys.stderr)

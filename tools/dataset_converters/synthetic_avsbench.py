@@ -11,16 +11,7 @@ Example::
 import argparse
 import sys
 import time
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from pathlib import Path
 
 from mmavs.datasets.layout import LAYOUTS, SPLITS
 from mmavs.datasets.synthetic import (
@@ -28,6 +19,11 @@ from mmavs.datasets.synthetic import (
     plan_clips,
     write_synthetic_avsbench,
 )
+
+# What the scripts share lies a folder above them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from steps.progress import progress_bar  # noqa: E402
 
 
 def parse_args():
@@ -100,20 +96,6 @@ def parse_args():
         'ever removed',
     )
     return parser.parse_args()
-
-
-@contextmanager
-def progress_bar(label):
-    """Show a bar on standard error; yields the callback that moves it."""
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def main():

@@ -12,19 +12,17 @@ every clip a frame a second at the published times, and its sound as a wav of
 import argparse
 import os
 import sys
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from pathlib import Path
 
 from mmavs.datasets.errors import DataError
+from mmavs.datasets.files import printable
 from mmavs.datasets.layout import LAYOUTS
 from mmavs.datasets.videos import VideoLimits, convert_videos
+
+# What the scripts share lies a folder above them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from steps.progress import progress_bar  # noqa: E402
 
 COLUMNS = """
 CSV has a header; these columns are found by it, in any order, others are
@@ -107,20 +105,8 @@ def parse_args():
     return args
 
 
-def printable(text):
-    """Escape what a name could do to a terminal, or cannot be printed."""
-    return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def convert(args):
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task('clips', total=None)
+    with progress_bar('clips') as progress:
         return convert_videos(
             args.videos,
             args.csv,
@@ -131,9 +117,7 @@ def convert(args):
             trimmed=args.trimmed,
             num_workers=args.workers,
             limits=VideoLimits(max_wall_s=args.time_limit),
-            progress=lambda done, total: bar.update(
-                task, completed=done, total=total
-            ),
+            progress=progress,
         )
 
 

@@ -6,15 +6,13 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='ConcatDataset',
-        # lazy_init: the parts are read together with the whole.
         datasets=[
             dict(
                 _base_.train_dataloader.dataset,
                 type='AVSBenchS4Dataset',
                 data_root='data/AVSBench/Single-source',
-                lazy_init=True,
             ),
-            dict(_base_.train_dataloader.dataset, lazy_init=True),
+            _base_.train_dataloader.dataset,
         ],
     )
 )

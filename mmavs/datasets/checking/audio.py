@@ -11,15 +11,13 @@ import soundfile
 
 from mmavs.datasets.checking.images import Reporter
 from mmavs.datasets.errors import DataError
-from mmavs.datasets.log_mel_files import PICKLE, load_log_mel_file
+from mmavs.datasets.log_mel_files import PICKLE, decode_log_mel
 from mmavs.datasets.restricted_pickle import load_pickled_array
-from mmavs.datasets.transforms.load_audio import load_waveform
+from mmavs.datasets.transforms.load_audio import decode_waveform
 from mmavs.functional.log_mel import (
-    HOP_SAMPLES,
     LOG_OFFSET,
-    PATCH_WINDOWS,
     SAMPLE_RATE_HZ,
-    WINDOW_SAMPLES,
+    count_patches,
     vggish_log_mel,
 )
 
@@ -27,7 +25,6 @@ __all__ = [
     'check_log_mel',
     'check_wav_header',
     'check_waveform',
-    'count_patches',
     'is_silent',
 ]
 
@@ -44,12 +41,6 @@ _USUAL_CHANNELS = (1, 2)
 # What a program writes that cannot know the size when it begins.
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 _HEAD_BYTES = 1 << 16
-
-
-def count_patches(num_samples: int) -> int:
-    """Count the whole log-mel patches in 16 kHz audio."""
-    num_windows = 1 + (num_samples - WINDOW_SAMPLES) // HOP_SAMPLES
-    return max(0, num_windows) // PATCH_WINDOWS
 
 
 def check_wav_header(path: str, num_frames: int, report: Reporter) -> None:
@@ -79,39 +70,39 @@ def check_wav_header(path: str, num_frames: int, report: Reporter) -> None:
 
 
 def check_waveform(
-    path: str, content: bytes, num_frames: int, report: Reporter
+    content: bytes, name: str, num_frames: int, report: Reporter
 ) -> np.ndarray | None:
     """Check that an audio file loads, lasts as long as its clip and sounds.
 
     Args:
-        path: the file.
-        content: its bytes.
+        content: the bytes of the file.
+        name: its name, for messages.
         num_frames: T of its clip.
         report: what a fault is told to.
 
     Returns:
         (S,) float32 samples at 16 kHz, None if it does not load.
     """
-    is_whole = _check_end(content, len(content), path, report)
+    is_whole = _check_end(content, len(content), name, report)
     try:
-        waveform = load_waveform(path)
+        waveform = decode_waveform(content, name)
     except DataError as error:
         if is_whole:
             kind = 'unreadable' if _is_finite(content) else 'not_finite'
             report(kind, str(error))
         return None
     with soundfile.SoundFile(io.BytesIO(content)) as file:
-        _check_format(file, path, report)
+        _check_format(file, name, report)
     if is_whole:
-        _check_duration(len(waveform), path, num_frames, report)
+        _check_duration(len(waveform), name, num_frames, report)
     if is_silent(waveform):
-        report('silent', f'audio {path} is silent')
+        report('silent', f'audio {name} is silent')
     return waveform
 
 
 def check_log_mel(
-    path: str,
     content: bytes,
+    name: str,
     num_frames: int,
     waveform: np.ndarray | None,
     report: Reporter,
@@ -119,8 +110,8 @@ def check_log_mel(
     """Check that a log-mel loads, is long enough and that of its audio.
 
     Args:
-        path: the file.
-        content: its bytes.
+        content: the bytes of the file.
+        name: its name, which says what it is.
         num_frames: T of its clip.
         waveform: the audio of the clip at 16 kHz, if there is any.
         report: what a fault is told to.
@@ -129,19 +120,19 @@ def check_log_mel(
         (P, 1, 96, 64) float32, None if it does not load.
     """
     try:
-        patches = load_log_mel_file(path)
+        patches = decode_log_mel(content, name)
     except DataError as error:
-        report(_log_mel_fault(path, content), str(error))
+        report(_log_mel_fault(content, name), str(error))
         return None
     if len(patches) < num_frames:
         report(
             'log_mel_short',
-            f'log-mel {path} has {len(patches)} patches, the clip has '
-            f'{num_frames} frames',
+            f'log-mel {name} has {len(patches)} patches, the clip has '
+            f'{num_frames} frames: the last one is repeated',
         )
     if waveform is None:
         if is_silent(patches):
-            report('silent', f'log-mel {path} is that of silence')
+            report('silent', f'log-mel {name} is that of silence')
     elif count_patches(len(waveform)):
         count = min(len(patches), num_frames)
         expected = vggish_log_mel(waveform, count)
@@ -149,7 +140,7 @@ def check_log_mel(
         if distance > _SAME_LOG_MEL:
             report(
                 'log_mel_differs',
-                f'log-mel {path} differs from that of the wav by '
+                f'log-mel {name} differs from that of the wav by '
                 f'{distance:.2f} on average: is it of another clip?',
             )
     return patches
@@ -163,7 +154,7 @@ def is_silent(audio: np.ndarray) -> bool:
 
 
 def _check_format(
-    file: soundfile.SoundFile, path: str, report: Reporter
+    file: soundfile.SoundFile, name: str, report: Reporter
 ) -> None:
     odd = []
     if file.format not in _USUAL_FORMATS:
@@ -175,17 +166,17 @@ def _check_format(
     if file.channels not in _USUAL_CHANNELS:
         odd.append(f'{file.channels} channels')
     if odd:
-        report('audio_format', f'audio {path}: {", ".join(odd)}')
+        report('audio_format', f'audio {name}: {", ".join(odd)}')
 
 
 def _check_duration(
-    num_samples: int, path: str, num_frames: int, report: Reporter
+    num_samples: int, name: str, num_frames: int, report: Reporter
 ) -> None:
     count = count_patches(num_samples)
     if count >= num_frames:
         return
     message = (
-        f'audio {path} lasts {num_samples / SAMPLE_RATE_HZ:.2f} s, {count} '
+        f'audio {name} lasts {num_samples / SAMPLE_RATE_HZ:.2f} s, {count} '
         f'patches of 0.96 s, for {num_frames} frames'
     )
     if count:
@@ -194,13 +185,13 @@ def _check_duration(
         report('audio_too_short', message)
 
 
-def _check_end(content: bytes, size: int, path: str, report: Reporter) -> bool:
+def _check_end(content: bytes, size: int, name: str, report: Reporter) -> bool:
     """Tell whether an audio file is as long as its header says."""
     missing = _missing_bytes(content, size)
     if missing:
         report(
             'truncated',
-            f'audio {path} is cut short: by its header {missing} more bytes '
+            f'audio {name} is cut short: by its header {missing} more bytes '
             'belong to it',
         )
     return not missing
@@ -241,12 +232,12 @@ def _is_finite(content: bytes) -> bool:
         return True
 
 
-def _log_mel_fault(path: str, content: bytes) -> str:
+def _log_mel_fault(content: bytes, name: str) -> str:
     """Kind of the fault of a log-mel file that was refused."""
-    if not path.endswith(PICKLE):
+    if not name.endswith(PICKLE):
         return 'unreadable'
     try:
-        values = load_pickled_array(content, path)
+        values = load_pickled_array(content, name)
     except DataError:
         # A pickle ends in its opcode STOP.
         return 'log_mel_refused' if content.endswith(b'.') else 'truncated'

@@ -60,14 +60,13 @@ def check_audio(files: ClipFiles) -> None:
 def _load_waveform(
     files: ClipFiles, path: str, report: Reporter
 ) -> np.ndarray | None:
-    full, num_frames = files.full(path), files.num_frames
     if files.task.is_quick:
-        check_wav_header(full, num_frames, report)
+        check_wav_header(files.full(path), files.num_frames, report)
         return None
     content = files.read(path, report)
     if content is None:
         return None
-    return check_waveform(full, content, num_frames, report)
+    return check_waveform(content, path, files.num_frames, report)
 
 
 def _load_log_mel(
@@ -76,8 +75,7 @@ def _load_log_mel(
     content = None if files.task.is_quick else files.read(path, report)
     if content is None:
         return None
-    full, num_frames = files.full(path), files.num_frames
-    return check_log_mel(full, content, num_frames, waveform, report)
+    return check_log_mel(content, path, files.num_frames, waveform, report)
 
 
 def _note_content(

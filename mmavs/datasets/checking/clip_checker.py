@@ -87,7 +87,7 @@ class _ClipChecker:
             if size is not None:
                 self.frame_sizes[k] = size
             return
-        frame = check_frame(self.files.full(path), content, report)
+        frame = check_frame(content, path, report)
         if frame is None:
             return
         self.frame_sizes[k] = frame.shape[:2]
@@ -143,11 +143,18 @@ class _ClipChecker:
         return mask
 
     def _check_emptiness(self, path: str) -> None:
-        if not self.layout.allow_empty_masks and self.clip['split'] == 'train':
-            self.files.reporter(path)(
-                'empty_mask',
-                f'mask {path} is empty, which its layout excludes in training',
-            )
+        if self.layout.allow_empty_masks:
+            return
+        is_training = self.clip['split'] == 'train'
+        self.files.reporter(path, is_needed=is_training)(
+            'empty_mask',
+            f'mask {path} is empty, '
+            + (
+                'which its layout excludes in training'
+                if is_training
+                else 'although something sounds in every frame of its layout'
+            ),
+        )
 
     def _check_sizes(self) -> None:
         """Compare every mask with its frame, and frames with each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from mmavs.datasets.checking.clip_findings import ClipFindings
 from mmavs.datasets.checking.clip_task import ClipTask
 from mmavs.datasets.checking.images import Reporter
 from mmavs.datasets.checking.problem import WARNING, Problem
+from mmavs.datasets.errors import DataError
+from mmavs.datasets.files import MAX_BYTES, read_file
+from mmavs.datasets.log_mel_files import MAX_BYTES as MAX_LOG_MEL_BYTES
 
 __all__ = ['ClipFiles']
 
-# Nothing of a clip comes near; a larger file is not read into memory.
-_MAX_FILE_BYTES = 1 << 30
+# What training reads at most, where that is not MAX_BYTES; videos it leaves
+# alone.
+_MAX_BYTES = dict(log_mel_path=MAX_LOG_MEL_BYTES, video_path=math.inf)
 # What is read of an image for its header, and for its end.
 _HEAD_BYTES, _TAIL_BYTES = 1 << 16, 1 << 12
 
@@ -95,24 +100,23 @@ class ClipFiles:
             report('unreadable', f'{path} is no file')
         elif status.st_size == 0:
             report('empty', f'{path} has 0 bytes')
-        elif status.st_size > _MAX_FILE_BYTES:
-            report('unreadable', f'{path} has {status.st_size:,} bytes')
+        elif status.st_size > (limit := _MAX_BYTES.get(key, MAX_BYTES)):
+            report(
+                'unreadable',
+                f'{path} has {status.st_size:,} bytes, at most {limit:,} are '
+                'read',
+            )
         else:
             return True
         return False
 
     def read(self, path: str, report: Reporter) -> bytes | None:
         """Bytes of a file; in a quick check only its two ends."""
+        read = _read_ends if self.task.is_quick else _read_all
         try:
-            with open(self.full(path), 'rb') as file:
-                if not self.task.is_quick:
-                    return file.read()
-                content = file.read(_HEAD_BYTES)
-                rest = os.fstat(file.fileno()).st_size - len(content)
-                file.seek(-min(rest, _TAIL_BYTES), os.SEEK_END)
-                return content + file.read()
-        except OSError as error:
-            report('unreadable', f'{path} cannot be read: {error}')
+            return read(self.full(path))
+        except (DataError, OSError) as error:
+            report('unreadable', f'{path}: {error}')
             return None
 
     def report_no_files(self) -> None:
@@ -125,3 +129,15 @@ class ClipFiles:
         folder = str(PurePosixPath(self.path('img_path')).parent)
         message = f'{folder}: there is no frame, no mask and no audio'
         self.reporter(folder)('no_files', message)
+
+
+def _read_all(path: str) -> bytes:
+    return read_file(path, 'file')
+
+
+def _read_ends(path: str) -> bytes:
+    with open(path, 'rb') as file:
+        content = file.read(_HEAD_BYTES)
+        rest = os.fstat(file.fileno()).st_size - len(content)
+        file.seek(-min(rest, _TAIL_BYTES), os.SEEK_END)
+        return content + file.read()

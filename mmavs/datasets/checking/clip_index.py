@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmavs.datasets.checking.problem import Problem
 from mmavs.datasets.checking.setting import Setting
-from mmavs.datasets.errors import DataError
-from mmavs.datasets.layout import SPLITS, read_rows
+from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.files import read_file
+from mmavs.datasets.layout import LABEL_FILE, SPLITS, read_labels, read_rows
 
-__all__ = ['LABEL_FILE', 'PUBLISHED_CLASSES', 'ClipIndex', 'read_index']
+__all__ = ['PUBLISHED_CLASSES', 'ClipIndex', 'read_index']
 
-LABEL_FILE = 'label2idx.json'
 PUBLISHED_CLASSES = 71
 # Objects of a clip that make a sound but are seen nowhere.
 _OFF_SCREEN = 'off-the-screen'
@@ -67,6 +66,8 @@ def read_index(root: str | Path, setting: Setting) -> ClipIndex:
     if not index.clips:
         name = index.csv_name
         index.report('no_clips', name, f'{name} lists no clip to be checked')
+    else:
+        _check_splits(index)
     _check_categories(folder, index)
     return index
 
@@ -76,19 +77,17 @@ def _read_csv(
 ) -> dict[int, dict[str, str]] | None:
     """Rows of the list by number, None if there is no such list."""
     layout, name = index.setting.layout, index.csv_name
+    path = str(folder / layout.csv_name)
     try:
-        content = (folder / layout.csv_name).read_bytes()
+        content = read_file(path, 'the list of clips')
         rows = dict(read_rows(content, layout.columns, name))
-    except FileNotFoundError:
-        message = f'{name} does not exist: it lists the clips'
+    except MissingDataError as error:
+        message = str(error).replace(path, name)
         index.report('csv_missing', name, message)
         return None
-    except OSError as error:
-        message = f'{name} cannot be read: {error}'
-        index.report('csv_unreadable', name, message)
-        return None
     except DataError as error:
-        index.report('csv_unreadable', name, str(error))
+        message = str(error).replace(path, name)
+        index.report('csv_unreadable', name, message)
         return None
     clips = {}
     for number, row in rows.items():
@@ -144,45 +143,35 @@ def _check_rows(
         index.clips.append(clip)
 
 
+def _check_splits(index: ClipIndex) -> None:
+    """Report the splits that are published, and of which no clip is listed."""
+    layout, name = index.setting.layout, index.csv_name
+    listed = {(layout.subset(clip), clip['split']) for clip in index.clips}
+    for (subset, split), count in layout.published.items():
+        if (subset, split) not in listed:
+            message = (
+                f'{name}: no {split} clip of {subset}, {count:,} are published'
+            )
+            index.report('no_clips_in_split', name, message)
+
+
 def _check_labels(folder: Path, index: ClipIndex) -> set[str]:
     """Names of the classes; sets how many there are."""
-    name = index.setting.prefix + LABEL_FILE
-
-    def report(kind: str, message: str) -> None:
-        index.report(kind, name, message)
-
+    name, path = index.setting.prefix + LABEL_FILE, str(folder / LABEL_FILE)
     try:
-        labels = json.loads((folder / LABEL_FILE).read_bytes())
-    except FileNotFoundError:
-        report('label_file', f'{name} does not exist: it lists the classes')
+        labels = read_labels(read_file(path, 'the label file'), name)
+    except DataError as error:
+        index.report('label_file', name, str(error).replace(path, name))
         return set()
-    except (OSError, ValueError, RecursionError) as error:
-        report('label_file', f'{name} is not a readable JSON file: {error}')
-        return set()
-    if not isinstance(labels, Mapping) or not labels:
-        report('label_file', f'{name} must hold an object {{name: index}}')
-        return set()
-    count = len(labels)
-    # As the data set takes them, which reads '3' like 3.
-    indices = sorted(map(str, labels.values()))
-    if indices != sorted(map(str, range(count))):
-        report(
-            'label_file',
-            f'{name}: the indices of {count} classes must be 0 to '
-            f'{count - 1}, got {_shortened(indices)}',
-        )
-        return set(labels)
-    index.num_classes = count
-    if count != PUBLISHED_CLASSES:
-        report(
+    index.num_classes = len(labels)
+    if len(labels) != PUBLISHED_CLASSES:
+        index.report(
             'class_count',
-            f'{name} has {count} classes, {PUBLISHED_CLASSES} are published',
+            name,
+            f'{name} has {len(labels)} classes, {PUBLISHED_CLASSES} are '
+            'published',
         )
     return set(labels)
-
-
-def _shortened(values: Sequence[str]) -> str:
-    return ', '.join(values[:10]) + (', ...' if len(values) > 10 else '')
 
 
 def _unknown_objects(joined: str, names: set[str]) -> list[str]:

@@ -14,7 +14,7 @@ from mmavs.datasets.transforms.load_avs_mask import (
     decode_binary_mask,
     decode_semantic_mask,
 )
-from mmavs.datasets.transforms.load_frame import load_frame
+from mmavs.datasets.transforms.load_frame import decode_frame
 
 __all__ = [
     'check_binary_mask',
@@ -30,9 +30,7 @@ Reporter = Callable[[str, str], None]
 # JPEG turns black into values like these.
 _BLACK = 8
 _MASK_VALUES = (0, 1, 255)
-_MASK_MODES = ('1', 'L', 'P', 'RGB')
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
-_PNG_END, _JPEG_END = b'IEND\xaeB`\x82', b'\xff\xd9'
 
 
 def check_header(
@@ -58,25 +56,25 @@ def check_header(
 
 
 def check_frame(
-    path: str, content: bytes, report: Reporter
+    content: bytes, name: str, report: Reporter
 ) -> np.ndarray | None:
     """Check that a frame loads and shows something.
 
     Args:
-        path: the file.
-        content: its bytes.
+        content: the bytes of the file.
+        name: its name, for messages.
         report: what a fault is told to.
 
     Returns:
         (H, W, 3) uint8, None if it does not load.
     """
     try:
-        frame = load_frame(path)
+        frame = decode_frame(content, name)
     except DataError as error:
         report(_fault_of(content), str(error))
         return None
     if frame.max() <= _BLACK:
-        report('black_frame', f'frame {path} is black all over')
+        report('black_frame', f'frame {name} is black all over')
     return frame
 
 
@@ -162,12 +160,12 @@ def _decodes(content: bytes) -> bool:
         image.load()
     except Exception:  # whatever the bytes make a decoder do
         return False
-    return image.mode in _MASK_MODES
+    return image.mode in image_files.MASK_MODES
 
 
 def _fault_of(content: bytes) -> str:
     """Kind of the fault of an image that was refused."""
-    for begin, end in ((_PNG, _PNG_END), (_JPEG, _JPEG_END)):
-        if content.startswith(begin) and end not in content[-4096:]:
-            return 'truncated'
+    is_image = content.startswith((_PNG, _JPEG))
+    if is_image and image_files.is_cut_short(content):
+        return 'truncated'
     return 'unreadable'

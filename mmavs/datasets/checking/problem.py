@@ -29,6 +29,7 @@ KINDS = dict(
     csv_unreadable=Kind(ERROR, 'list of clips unreadable'),
     bad_row=Kind(ERROR, 'bad row in the CSV'),
     no_clips=Kind(ERROR, 'no clips listed'),
+    no_clips_in_split=Kind(ERROR, 'split without clips'),
     label_file=Kind(ERROR, 'label file missing or wrong'),
     # Files.
     no_files=Kind(ERROR, 'listed, but without files'),
@@ -40,12 +41,11 @@ KINDS = dict(
     # What is in them.
     wrong_size=Kind(ERROR, 'mask and frame of two sizes'),
     class_index=Kind(ERROR, 'class out of range'),
-    empty_mask=Kind(ERROR, 'empty training mask'),
+    empty_mask=Kind(ERROR, 'mask empty (all black)'),
     not_finite=Kind(ERROR, 'values not finite'),
     audio_too_short=Kind(ERROR, 'audio under one patch'),
     log_mel_refused=Kind(ERROR, 'log-mel pickle refused'),
     log_mel_shape=Kind(ERROR, 'log-mel of wrong shape'),
-    log_mel_short=Kind(ERROR, 'log-mel shorter than clip'),
     # What loads all the same.
     frame_size=Kind(WARNING, 'frame of unusual size'),
     black_frame=Kind(WARNING, 'frame all black'),
@@ -54,6 +54,7 @@ KINDS = dict(
     mask_colour=Kind(WARNING, 'colour not in the palette'),
     masks_disagree=Kind(WARNING, 'colours unlike the indices'),
     audio_short=Kind(WARNING, 'audio shorter than clip'),
+    log_mel_short=Kind(WARNING, 'log-mel shorter than clip'),
     silent=Kind(WARNING, 'audio silent'),
     audio_format=Kind(WARNING, 'odd audio format'),
     log_mel_differs=Kind(WARNING, 'log-mel unlike the wav'),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,14 +56,4 @@ class Report:
         """Give everything as plain values."""
         return dict(
             asdict(self), errors=self.num_errors, warnings=self.num_warnings
-        )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """Make a report of what :meth:`to_dict` gave."""
-        return cls(
-            values['root'],
-            values['is_quick'],
-            [SplitCounts(**counts) for counts in values['counts']],
-            [Problem(**problem) for problem in values['problems']],
         )

@@ -13,6 +13,7 @@ from mmavs.datasets.checking.clip_findings import FILE_KINDS
 from mmavs.datasets.checking.problem import KINDS, Problem
 from mmavs.datasets.checking.report import Report
 from mmavs.datasets.checking.split_counts import SplitCounts
+from mmavs.datasets.files import printable
 from mmavs.datasets.layout import LAYOUTS
 
 __all__ = ['render']
@@ -57,7 +58,7 @@ def _notes(counts: Sequence[SplitCounts]) -> list[str]:
         total = sum(c.clips for c in listed)
         published = sum(layout.published.values())
         if layout.semantic:
-            # Two numbers are in circulation.
+            # Of v2 no number is known, and of all two are in circulation.
             said = '12,356 are in its paper, 11,356 by another count'
         elif total != published:
             said = f'{published:,} are published'
@@ -137,8 +138,8 @@ def _name(problem: Problem) -> str:
     """The file of a problem; of a list, what is said about its row."""
     name = PurePosixPath(problem.path).name
     if PurePosixPath(problem.path).suffix in ('.csv', '.json'):
-        return problem.message.replace(problem.path, name)
-    return _shortened(problem.path)
+        return printable(problem.message.replace(problem.path, name))
+    return printable(_shortened(problem.path))
 
 
 def _shortened(path: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
 import torch
-from mmengine.dataset import InfiniteSampler
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Sampler
 
@@ -31,19 +31,32 @@ class SameLengthBatchSampler(BatchSampler):
       sets list clips with fewer frames first.
 
     Args:
-        sampler: a sampler with ``dataset``, as all of mmengine.
+        sampler: mmengine's ``DefaultSampler`` or ``InfiniteSampler``. The
+            order of any other would be lost where batches are shuffled.
         batch_size: clips in a batch.
         drop_last: leave out batches that are not full.
 
     Raises:
         ValueError: if ``batch_size`` is less than 1.
-        TypeError: if the data set does not tell ``num_frames`` of a clip.
+        TypeError: if the sampler is another one, or has an order of its own,
+            or the data set does not tell ``num_frames`` of a clip.
     """
+
+    sampler: DefaultSampler | InfiniteSampler
 
     def __init__(
         self, sampler: Sampler, batch_size: int, drop_last: bool = False
     ) -> None:
         super().__init__(sampler, batch_size, drop_last)
+        # Shuffled batches are drawn here, with what DefaultSampler draws
+        # with; a subclass that only adds to it does no harm.
+        keeps_order = type(sampler).__iter__ is DefaultSampler.__iter__
+        if not (keeps_order or isinstance(sampler, InfiniteSampler)):
+            raise TypeError(
+                'SameLengthBatchSampler needs a DefaultSampler, with the '
+                'order that is its own, or an InfiniteSampler, got '
+                f'{type(sampler).__name__}'
+            )
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -64,17 +77,27 @@ class SameLengthBatchSampler(BatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         if isinstance(self.sampler, InfiniteSampler):
             return self._full_batches()
-        if getattr(self.sampler, 'shuffle', False):
+        if self.sampler.shuffle:
             return iter(self._shuffled_batches())
         return self._consecutive_batches()
 
     def __len__(self) -> int:
         """Batches of one pass of this process."""
+        return self._num_batches
+
+    @cached_property
+    def _num_batches(self) -> int:
+        # The same in every epoch. mmengine asks once or twice an iteration.
         if isinstance(self.sampler, InfiniteSampler):
             return len(self.sampler) // self.batch_size
-        if getattr(self.sampler, 'shuffle', False):
-            return len(self._shuffled_batches())
-        return sum(1 for _ in self._consecutive_batches())
+        if not self.sampler.shuffle:
+            return sum(1 for _ in self._consecutive_batches())
+        spare = 0 if self.drop_last else self.batch_size - 1
+        total = sum(
+            (count + spare) // self.batch_size
+            for count in Counter(self.lengths).values()
+        )
+        return -(-total // self.sampler.world_size)
 
     def _full_batches(self) -> Iterator[list[int]]:
         waiting: dict[int, list[int]] = defaultdict(list)
@@ -90,8 +113,9 @@ class SameLengthBatchSampler(BatchSampler):
         generator = torch.Generator()
         generator.manual_seed(sampler.seed + sampler.epoch)
         by_length: dict[int, list[int]] = defaultdict(list)
-        for i in torch.randperm(len(self.lengths), generator=generator):
-            by_length[self.lengths[i]].append(int(i))
+        clips = torch.randperm(len(self.lengths), generator=generator)
+        for i in clips.tolist():
+            by_length[self.lengths[i]].append(i)
         batches = [
             indices[start : start + self.batch_size]
             for _, indices in sorted(by_length.items())

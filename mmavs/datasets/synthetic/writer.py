@@ -1,13 +1,12 @@
 """Write a synthetic set in the layout of AVSBench."""
 
-import csv
 import itertools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mmavs.datasets.layout import LAYOUTS
+from mmavs.datasets.layout import LABEL_FILE, LAYOUTS, write_clips
 
 from .clip_files import clip_files
 from .clip_writer import write_file, write_scene
@@ -23,7 +22,7 @@ __all__ = ['GENERATOR_VERSION', 'write_synthetic_avsbench']
 GENERATOR_VERSION = 1
 """int: raised whenever the same options give other bytes."""
 
-_PAIRS, _CLIPS, _CLASSES = 'sound_pairs.json', 'clips.json', 'label2idx.json'
+_PAIRS, _CLIPS = 'sound_pairs.json', 'clips.json'
 
 
 def _json(content):
@@ -35,22 +34,11 @@ def _json(content):
     return ('{\n' + ',\n'.join(lines) + '\n}\n').encode()
 
 
-def _write_csv(root, layout, plans):
-    columns = sorted(layout.columns, key=lambda c: layout.columns[c].position)
-    path = root / layout.csv_name
-    with path.open('w', newline='', encoding='utf-8') as stream:
-        writer = csv.writer(stream, lineterminator='\n')
-        writer.writerow(layout.columns[c].headers[0] for c in columns)
-        for plan in plans:
-            row = plan.row()
-            writer.writerow(row[column] for column in columns)
-
-
 def _all_files(layout, plans, log_mel):
     """Paths of all files of a set but the marker, relative to its root."""
     yield from (layout.csv_name, _PAIRS, _CLIPS)
     if layout.semantic:
-        yield _CLASSES
+        yield LABEL_FILE
     for plan in plans:
         for paths in clip_files(plan, log_mel).values():
             yield from paths.values()
@@ -151,10 +139,11 @@ def write_synthetic_avsbench(
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
-    _write_csv(root, layout, plans)
+    table = write_clips(layout, [plan.row() for plan in plans])
+    write_file(root / layout.csv_name, table)
     if layout.semantic:
         labels = {name: index for index, name in enumerate(CLASSES)}
-        write_file(root / _CLASSES, _json(labels))
+        write_file(root / LABEL_FILE, _json(labels))
     write_file(root / _PAIRS, _json(find_sound_pairs(plans)))
     write_file(root / _CLIPS, _json(entries))
     os.replace(root / UNDER_WAY, root / DONE)

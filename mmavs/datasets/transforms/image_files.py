@@ -9,8 +9,14 @@ from PIL import Image
 from mmavs.datasets.errors import DataError
 
 MAX_PIXELS = 64_000_000  # 8000 x 8000: a header can promise any size
+# PIL modes that a mask may have.
+MASK_MODES = ('1', 'L', 'P', 'RGB')
 # A decoder fills up what is missing at the end with grey.
-_END = dict(PNG=b'IEND\xaeB`\x82', JPEG=b'\xff\xd9')
+_END = dict(
+    PNG=b'IEND\xaeB`\x82',
+    JPEG=b'\xff\xd9',
+    MPO=b'\xff\xd9',  # a JPEG with further pictures in it, as phones make
+)
 # Some writers pad a file; no mark of an end is farther from it than this.
 _TAIL_BYTES = 4096
 
@@ -68,9 +74,19 @@ def check_header(content: bytes, name: str, kind: str) -> Image.Image:
             f'{kind} {name} is {width} x {height} pixels, more than the '
             f'{MAX_PIXELS:,} that are read'
         )
-    if _END[image.format] not in content[-_TAIL_BYTES:]:
+    if is_cut_short(content):
         raise DataError(f'{kind} {name} is cut short: its end is missing')
     return image
+
+
+def is_cut_short(content: bytes) -> bool:
+    """Tell whether a PNG or JPEG file lacks its end.
+
+    Args:
+        content: the bytes of the file, or its first and last ones.
+    """
+    image_format = 'PNG' if content.startswith(b'\x89PNG') else 'JPEG'
+    return _END[image_format] not in content[-_TAIL_BYTES:]
 
 
 def _open(content: bytes) -> Image.Image:

@@ -6,7 +6,6 @@ import io
 from functools import lru_cache
 from math import ceil, gcd
 
-import mmengine.fileio as fileio
 import numpy as np
 import soundfile
 from mmcv.transforms import BaseTransform
@@ -16,6 +15,7 @@ from scipy.signal import resample_poly
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.files import read_file
 from mmavs.datasets.log_mel_files import load_log_mel
+from mmavs.functional.log_mel import fit_patches
 
 # The Kaiser-windowed sinc of resampy's best filter, which the published
 # front end resamples with. Its pass band ends at 92 % of the Nyquist rate,
@@ -26,7 +26,9 @@ _PASS_BAND = 0.917347
 _KAISER_BETA = 12.9846
 # A header can promise anything.
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 192_000
-MAX_SAMPLES = 100_000_000  # of all channels, before and after resampling
+MAX_SAMPLES = 40_000_000  # of all channels; ten minutes of 32 kHz stereo
+# Taps of the filter between two rates; those in use need 0.03 million.
+_MAX_TAPS = 2_000_000
 
 
 def resample_waveform(
@@ -84,40 +86,66 @@ def load_waveform(
             outside 1 to 192 kHz, or holds values that are not finite.
     """
     content = read_file(path, 'audio', backend_args)
+    return decode_waveform(content, path, sample_rate_hz)
+
+
+def decode_waveform(
+    content: bytes, name: str, sample_rate_hz: int = 16000
+) -> np.ndarray:
+    """Decode the content of an audio file.
+
+    Args:
+        content: The bytes of a wav, flac, ogg or mp3 file.
+        name: The file's name, for error messages.
+        sample_rate_hz: The rate of the returned samples.
+
+    Returns:
+        np.ndarray: (S,) float32, as :func:`load_waveform`.
+
+    Raises:
+        DataError: As :func:`load_waveform` does.
+    """
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             file_rate_hz = file.samplerate
-            _check_size(file, sample_rate_hz, path)
+            _check_size(file, sample_rate_hz, name)
             samples = file.read(dtype='float32', always_2d=True)
     except DataError:
         raise
     except Exception as error:  # whatever the bytes make a parser do
         raise DataError(
-            f'audio {path} is not readable (wav, flac, ogg or mp3): {error}'
+            f'audio {name} is not readable (wav, flac, ogg or mp3): {error}'
         ) from error
     if len(samples) == 0:
-        raise DataError(f'{path} holds no audio samples')
+        raise DataError(f'{name} holds no audio samples')
     # In float64: the sum of huge float samples may not be a float32.
     with np.errstate(invalid='ignore'):
         waveform = samples.mean(axis=1, dtype=np.float64)
     if not np.isfinite(waveform).all():
-        raise DataError(f'{path} holds samples that are not finite')
+        raise DataError(f'{name} holds samples that are not finite')
     return resample_waveform(waveform, file_rate_hz, sample_rate_hz)
 
 
 def _check_size(
-    file: soundfile.SoundFile, sample_rate_hz: int, path: str
+    file: soundfile.SoundFile, sample_rate_hz: int, name: str
 ) -> None:
     rate_hz = file.samplerate
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise DataError(
-            f'audio {path} has a rate of {rate_hz} Hz, it must be within '
+            f'audio {name} has a rate of {rate_hz} Hz, it must be within '
             f'{MIN_RATE_HZ} and {MAX_RATE_HZ} Hz'
+        )
+    common = gcd(rate_hz, sample_rate_hz)
+    if 2 * _ZERO_CROSSINGS * max(rate_hz, sample_rate_hz) / common > _MAX_TAPS:
+        raise DataError(
+            f'audio {name} has a rate of {rate_hz} Hz, which is too odd a '
+            f'share of {sample_rate_hz} Hz to be resampled: convert the file '
+            'to a common rate'
         )
     growth = max(1.0, sample_rate_hz / rate_hz)
     if file.frames * file.channels * growth > MAX_SAMPLES:
         raise DataError(
-            f'audio {path} has {file.frames} samples in {file.channels} '
+            f'audio {name} has {file.frames} samples in {file.channels} '
             f'channels at {rate_hz} Hz, more than is read of a clip'
         )
 
@@ -139,16 +167,17 @@ class LoadAudio(BaseTransform):
             are stored under ``log_mel_path`` (AVSBench's ``audio_log_mel``,
             or what ``tools/dataset_converters/convert_log_mel.py`` made of
             them), 'auto' the waveform of a clip that has one, else the
-            patches. Sound conditions and augmentations need waveforms.
-            Defaults to 'auto'.
+            patches; of these the last is repeated where they are fewer
+            than the frames. Sound conditions and augmentations of the
+            waveform need waveforms. Defaults to 'auto'.
         sample_rate_hz (int): The rate to resample to. Defaults to 16000.
         backend_args (dict, optional): Arguments of the file backend.
 
     Raises:
         MissingDataError: If the file is missing.
-        DataError: If it is unreadable, or has fewer patches than the clip
-            frames.
-        ValueError: If the source is unknown.
+        DataError: If it is unreadable.
+        ValueError: If the source is unknown, or the clip has no
+            ``log_mel_path`` although the source is 'log_mel'.
     """
 
     def __init__(
@@ -178,40 +207,35 @@ class LoadAudio(BaseTransform):
         Returns:
             dict: The same results with the audio.
         """
-        if self._takes_log_mel(results):
-            results['log_mel'] = self._load_log_mel(results)
-        else:
-            results['waveform'] = load_waveform(
-                results['audio_path'], self.sample_rate_hz, self.backend_args
-            )
-            results['sample_rate_hz'] = self.sample_rate_hz
+        if self.source == 'log_mel':
+            if 'log_mel_path' not in results:
+                raise ValueError(
+                    "LoadAudio(source='log_mel') needs log_mel_path: give the "
+                    'dataset data_prefix=dict(log_mel_path=PATTERN)'
+                )
+            return self._add_log_mel(results)
+        try:
+            return self._add_waveform(results)
+        except MissingDataError as error:
+            if self.source == 'wav' or 'log_mel_path' not in results:
+                raise
+            missing = error
+        try:
+            return self._add_log_mel(results)
+        except MissingDataError as error:
+            raise MissingDataError(f'{missing}, and {error}') from error
+
+    def _add_waveform(self, results: dict) -> dict:
+        results['waveform'] = load_waveform(
+            results['audio_path'], self.sample_rate_hz, self.backend_args
+        )
+        results['sample_rate_hz'] = self.sample_rate_hz
         return results
 
-    def _takes_log_mel(self, results: dict) -> bool:
-        if self.source != 'auto':
-            return self.source == 'log_mel'
-        return 'log_mel_path' in results and not fileio.exists(
-            results['audio_path'], backend_args=self.backend_args
-        )
-
-    def _load_log_mel(self, results: dict) -> np.ndarray:
-        path, num_frames = results['log_mel_path'], results['num_frames']
-
-        try:
-            patches = load_log_mel(path, self.backend_args)
-        except MissingDataError as error:
-            if self.source == 'log_mel':
-                raise
-            raise MissingDataError(
-                f'audio {results["audio_path"]} does not exist, nor does '
-                f'log-mel {path}'
-            ) from error
-        if len(patches) < num_frames:
-            raise DataError(
-                f'log-mel {path} has {len(patches)} patches, fewer than the '
-                f'{num_frames} frames of the clip'
-            )
-        return patches[:num_frames]
+    def _add_log_mel(self, results: dict) -> dict:
+        patches = load_log_mel(results['log_mel_path'], self.backend_args)
+        results['log_mel'] = fit_patches(patches, results['num_frames'])
+        return results
 
     def __repr__(self) -> str:
         return (

@@ -10,7 +10,11 @@ from mmseg.registry import TRANSFORMS
 
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.files import read_file
-from mmavs.datasets.transforms.image_files import check_image
+from mmavs.datasets.transforms.image_files import (
+    MASK_MODES,
+    check_header,
+    check_image,
+)
 
 UNLABELLED = 255
 
@@ -76,9 +80,10 @@ def _classes_of_colours(
     image: np.ndarray, name: str, palette: Sequence[Sequence[int]]
 ) -> np.ndarray:
     """(H, W, 3) colours to (H, W) indices."""
-    bits = np.array([1 << 16, 1 << 8, 1])
-    codes = image.astype(np.int64) @ bits
-    known = np.asarray(palette, np.int64) @ bits
+    codes, known = (
+        (rgb[..., 0] << 16) + (rgb[..., 1] << 8) + rgb[..., 2]
+        for rgb in (image.astype(np.int32), np.asarray(palette, np.int32))
+    )
     order = np.argsort(known)
     position = np.searchsorted(known[order], codes).clip(max=len(known) - 1)
     mask = order[position]
@@ -96,9 +101,9 @@ def _classes_of_colours(
 def _decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
     """Stored values of a mask, and their PIL mode."""
     image = check_image(content, name, 'mask')
-    if image.mode not in ('1', 'L', 'P', 'RGB'):
+    if image.mode not in MASK_MODES:
         raise DataError(
-            f"mask {name} must have PIL mode '1', 'L', 'P' or 'RGB', got "
+            f'mask {name} must have a PIL mode among {MASK_MODES}, got '
             f'{image.mode!r}'
         )
     try:
@@ -148,16 +153,18 @@ class LoadAVSMask(LoadAnnotations):
 
     def _read(self, path: str, size: tuple, results: dict) -> np.ndarray:
         content = read_file(path, 'mask', self.backend_args)
+        # Before the pixels are decoded: a small file can hold a great many.
+        width, height = check_header(content, path, 'mask').size
+        if (height, width) != size:
+            raise DataError(
+                f'{path}: a mask must have the size of its frame '
+                f'{results.get("img_path")}, {size}, got {(height, width)}'
+            )
         palette = results.get('palette')
         if palette is None:
             mask = decode_binary_mask(content, path)
         else:
             mask = decode_semantic_mask(content, path, palette)
-        if mask.shape != size:
-            raise DataError(
-                f'{path}: a mask must have the size of its frame '
-                f'{results.get("img_path")}, {size}, got {mask.shape}'
-            )
         if not results.get('allow_empty_masks', True) and not mask.any():
             raise DataError(
                 f'{path}: the mask is empty, which this dataset excludes; '

@@ -14,16 +14,36 @@ from mmavs.datasets.transforms.image_files import check_image
 
 
 def load_frame(
-    path: str,
-    backend_args: dict | None = None,
-    color_type: str = 'color',
-    imdecode_backend: str = 'cv2',
+    path: str, backend_args: dict | None = None, **kwargs
 ) -> np.ndarray:
     """Read a frame.
 
     Args:
         path: a PNG or JPEG file.
         backend_args: arguments of the file backend.
+        **kwargs: further arguments of :func:`decode_frame`.
+
+    Returns:
+        (H, W, 3) uint8, BGR.
+
+    Raises:
+        MissingDataError: if the file is missing.
+        DataError: if it is unreadable, cut short, damaged or too large.
+    """
+    return decode_frame(read_file(path, 'frame', backend_args), path, **kwargs)
+
+
+def decode_frame(
+    content: bytes,
+    name: str,
+    color_type: str = 'color',
+    imdecode_backend: str = 'cv2',
+) -> np.ndarray:
+    """Decode the content of a frame's file.
+
+    Args:
+        content: the bytes of a PNG or JPEG file.
+        name: its name, for error messages.
         color_type: as in :func:`mmcv.imfrombytes`.
         imdecode_backend: as in :func:`mmcv.imfrombytes`.
 
@@ -31,19 +51,17 @@ def load_frame(
         (H, W, 3) uint8, BGR.
 
     Raises:
-        MissingDataError: if the file is missing.
-        DataError: if it is unreadable, cut short or too large.
+        DataError: as :func:`load_frame` does.
     """
-    content = read_file(path, 'frame', backend_args)
-    check_image(content, path, 'frame')
+    check_image(content, name, 'frame')
     try:
         image = mmcv.imfrombytes(
             content, flag=color_type, backend=imdecode_backend
         )
     except (cv2.error, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f'frame {path} cannot be decoded: {error}') from error
+        raise DataError(f'frame {name} cannot be decoded: {error}') from error
     if image is None:
-        raise DataError(f'frame {path} cannot be decoded')
+        raise DataError(f'frame {name} cannot be decoded')
     return image
 
 
@@ -66,8 +84,8 @@ class LoadFrame(LoadImageFromFile):
             image = load_frame(
                 results['img_path'],
                 self.backend_args,
-                self.color_type,
-                self.imdecode_backend,
+                color_type=self.color_type,
+                imdecode_backend=self.imdecode_backend,
             )
         except DataError:
             if self.ignore_empty:

@@ -5,18 +5,15 @@ from .clip import VideoClip, clip_times, read_clip
 from .container import VideoLimits
 from .conversion import ConversionReport, convert_videos
 from .frames import VideoFrame, read_frames
-from .probe import VideoInfo, probe_video
 
 __all__ = [
     'AudioStretch',
     'ConversionReport',
     'VideoClip',
     'VideoFrame',
-    'VideoInfo',
     'VideoLimits',
     'clip_times',
     'convert_videos',
-    'probe_video',
     'read_audio',
     'read_clip',
     'read_frames',

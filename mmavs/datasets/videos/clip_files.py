@@ -20,10 +20,8 @@ from mmavs.datasets.transforms.load_avs_mask import (
     decode_semantic_mask,
 )
 
-from .audio import read_audio
-from .clip import clip_times
+from .clip import read_clip
 from .container import VideoLimits
-from .frames import read_frames
 from .output_folder import OutputFolder
 from .raw_clips import RawClip, clip_paths
 
@@ -79,9 +77,9 @@ def make_clip(
 ) -> dict[str, bytes]:
     """Make the files of a clip.
 
-    Frames are those of :func:`clip_times`: PNG, or JPEG where the layout
-    says so. The audio is a 16 bit wav of 16 kHz that lasts as long as the
-    clip. Masks are copied.
+    Frames and sound are those of :func:`read_clip`. The frames become PNG, or
+    JPEG where the layout says so, the sound a 16 bit wav of 16 kHz that lasts
+    as long as the clip. Masks are copied.
 
     Args:
         video: The video.
@@ -99,22 +97,21 @@ def make_clip(
     numbers = layout.frame_numbers(row)
     *frame_paths, audio_path = clip_paths(layout, row)
     files, sizes = {}, {}
-    frames = read_frames(
-        video, clip_times(len(numbers), clip.start_s), clip_format.limits
-    )
-    for k, path, frame in zip(numbers, frame_paths, frames, strict=True):
-        image = _resize(frame.image, clip_format.frame_size)
-        files[path], sizes[k] = _encode(image, path), image.shape[:2]
-    audio = read_audio(
+    content = read_clip(
         video,
-        clip.start_s,
         len(numbers),
+        clip.start_s,
         SAMPLE_RATE_HZ,
         clip_format.limits,
     )
+    for k, path, frame in zip(
+        numbers, frame_paths, content.frames, strict=True
+    ):
+        image = _resize(frame.image, clip_format.frame_size)
+        files[path], sizes[k] = _encode(image, path), image.shape[:2]
     if clip_format.masks is not None:
         files.update(_masks(clip_format.masks, row, sizes, clip_format))
-    files[audio_path] = _wav(audio.waveform)
+    files[audio_path] = _wav(content.audio.waveform)
     return files
 
 

@@ -116,12 +116,6 @@ class VideoFile:
         self._container.close()
         self._open()
 
-    @property
-    def duration_s(self) -> float | None:
-        """Length in seconds as the container states it, if it does."""
-        duration = self._container.duration
-        return None if duration is None else duration / av.time_base
-
     def has(self, kind: str) -> bool:
         """Whether there is a track of a kind, ``video`` or ``audio``.
 

@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmavs.datasets.errors import DataError, MissingDataError
-from mmavs.datasets.layout import LAYOUTS
+from mmavs.datasets.files import read_file
+from mmavs.datasets.layout import (
+    LABEL_FILE,
+    LAYOUTS,
+    read_labels,
+    write_clips,
+)
 from mmavs.datasets.processes import Failure, run_tasks
 
 from .clip_files import ClipFormat, is_complete, make_clip
 from .container import VideoLimits
 from .output_folder import OutputFolder
-from .raw_clips import RawClip, VideoFolder, read_raw_clips, write_table
+from .raw_clips import RawClip, VideoFolder, read_raw_clips
 
-LABEL_FILE = 'label2idx.json'
 _BACKGROUND = 'background'
 # Names of sounds whose source is not in the picture are no class.
 _NO_CLASS = ('', 'off-the-screen')
@@ -101,17 +106,17 @@ def convert_videos(
     layout = LAYOUTS[subset]
     limits = limits or VideoLimits()
     name = os.fspath(csv_file)
-    content = _read(Path(name), 'the list of clips')
+    content = read_file(name, 'list of clips')
     clips = read_raw_clips(content, layout, name, trimmed)
     folder = VideoFolder(videos)
     if masks is not None and not Path(masks).is_dir():
         raise MissingDataError(f'{masks} is not a folder of masks')
-    labels = _labels(clips, masks) if layout.semantic else {}
+    classes = _classes(clips, masks, name) if layout.semantic else ()
     clip_format = ClipFormat(
         layout,
         frame_size or layout.frame_size,
         None if masks is None else os.fspath(masks),
-        len(labels),
+        len(classes),
         limits,
     )
     output = OutputFolder(Path(out, layout.root))
@@ -127,8 +132,7 @@ def convert_videos(
         )
     )
     if layout.semantic:
-        text = json.dumps(labels, indent=1, ensure_ascii=False)
-        output.write(LABEL_FILE, f'{text}\n'.encode())
+        output.write(LABEL_FILE, _label_file(classes))
 
     def is_made(clip: RawClip) -> bool:
         return is_complete(output, clip, clip_format)
@@ -158,7 +162,7 @@ def convert_videos(
     finally:
         # Also if it is interrupted: the list is of what there is.
         rows = [clip.row for clip in clips if is_made(clip)]
-        output.write(layout.csv_name, write_table(layout, rows))
+        output.write(layout.csv_name, write_clips(layout, rows))
         output.end()
     return ConversionReport(
         output.root,
@@ -200,37 +204,20 @@ def _make(
     return None
 
 
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f'{path}, {what}, cannot be read: {error.strerror}'
-        ) from error
+def _classes(
+    clips: Sequence[RawClip], masks: str | os.PathLike | None, name: str
+) -> tuple[str, ...]:
+    """Classes by their indices: those of the masks, or made of the list."""
+    if masks is not None:
+        path = str(Path(masks, LABEL_FILE))
+        return read_labels(read_file(path, 'list of classes'), path)
+    objects = '_'.join(clip.row['objects'] for clip in clips).split('_')
+    names = set(objects).difference(_NO_CLASS, (_BACKGROUND,))
+    # As the data set will read it: there may be too many.
+    content = _label_file([_BACKGROUND, *sorted(names)])
+    return read_labels(content, f'the column a_obj of {name}')
 
 
-def _labels(
-    clips: Sequence[RawClip], masks: str | os.PathLike | None
-) -> dict[str, int]:
-    """Classes and their indices: those of the masks, or made of the list."""
-    if masks is None:
-        names = {
-            name for clip in clips for name in clip.row['objects'].split('_')
-        }
-        names = names.difference(_NO_CLASS, (_BACKGROUND,))
-        return {
-            name: i for i, name in enumerate([_BACKGROUND, *sorted(names)])
-        }
-    path = Path(masks, LABEL_FILE)
-    content = _read(path, 'the classes of the masks')
-    try:
-        labels = json.loads(content)
-        indices = sorted(map(int, labels.values()))
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise DataError(f'{path} must hold {{name: index}}') from error
-    if indices != list(range(len(indices))):
-        raise DataError(
-            f'{path}: the indices of {len(indices)} classes must be 0 to '
-            f'{len(indices) - 1}'
-        )
-    return labels
+def _label_file(classes: Sequence[str]) -> bytes:
+    labels = {name: index for index, name in enumerate(classes)}
+    return f'{json.dumps(labels, indent=1, ensure_ascii=False)}\n'.encode()

@@ -6,12 +6,18 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from mmavs.datasets.errors import DataError, MissingDataError
-from mmavs.datasets.layout import SPLITS, Column, Layout, read_clips
+from mmavs.datasets.layout import (
+    SPLITS,
+    Column,
+    Layout,
+    read_clips,
+    write_clips,
+)
 
 # Sidecars of a video, a thumbnail say, have its name as well.
 VIDEO_SUFFIXES = frozenset(
@@ -67,25 +73,12 @@ def read_raw_clips(
     """
     rows = read_clips(content, _columns_of(content, layout, name), name)
     clips = [_raw_clip(row, layout, name, trimmed) for row in rows]
-    table = write_table(layout, [clip.row for clip in clips])
+    table = write_clips(layout, [clip.row for clip in clips])
     # As the data set will read it, with the same rules for names.
     if read_clips(table, layout.columns, name) != [c.row for c in clips]:
         raise DataError(f'{name} has values that a CSV file does not keep')
     _check_files(clips, layout, name)
     return clips
-
-
-def write_table(layout: Layout, rows: Iterable[Mapping[str, str]]) -> bytes:
-    """Make the CSV file of a layout, with its header."""
-    columns = sorted(
-        layout.columns, key=lambda c: layout.columns[c].position or 0
-    )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(layout.columns[column].headers[0] for column in columns)
-    for row in rows:
-        writer.writerow(row[column] for column in columns)
-    return text.getvalue().encode()
 
 
 def clip_paths(layout: Layout, row: Mapping[str, str]) -> list[str]:
