@@ -108,7 +108,7 @@ def test_split_without_clips(run, synthetic_root, tmp_path):
     status, output, _ = run(root, '--quick')
     assert status == 1
     assert 'incomplete: 2 errors' in output and 'complete: tr' not in output
-    assert 'ms3_meta_data.csv: no val clip of ms3, 64 are published' in output
+    assert 'ms3_meta_data.csv: it lists no val clip' in output
 
 
 def test_json_to_standard_output(run, incomplete):
@@ -147,7 +147,7 @@ def test_interrupted(tool, run, synthetic_root, monkeypatch):
         raise KeyboardInterrupt
 
     @contextmanager
-    def progress_bar():
+    def progress_bar(label, transient):
         yield interrupt
 
     monkeypatch.setattr(tool, 'progress_bar', progress_bar)

@@ -18,22 +18,19 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from mmavs.datasets.checking import Report, check_avsbench, render
 from mmavs.datasets.files import printable
 from mmavs.datasets.layout import LAYOUTS
+
+# What the scripts share lies a folder above them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from steps.progress import progress_bar  # noqa: E402
 
 COMPLETE, INCOMPLETE, NOTHING, INTERRUPTED = 0, 1, 2, 130
 # Of a screen that is a file, or narrower: a name takes some 60 columns.
@@ -116,26 +113,6 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error; yields the callback that moves it."""
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns,
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task('clips', total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def show(report: Report, target: str | None) -> None:
     """Print the tables, and write the JSON where it is wanted."""
     if target is not None:
@@ -160,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.json not in (None, '-'):
             # Before the minutes that the check takes.
             open(args.json, 'a').close()
-        with progress_bar() as progress:
+        with progress_bar('clips', transient=True) as progress:
             report = check_avsbench(
                 args.root,
                 args.subset,

@@ -14,9 +14,9 @@ from mmavs.datasets.checking.audio import (
     is_silent,
 )
 from mmavs.datasets.checking.clip_files import ClipFiles
-from mmavs.datasets.checking.clip_findings import digest
 from mmavs.datasets.checking.images import Reporter
 from mmavs.datasets.log_mel_files import CONVERTED
+from mmavs.datasets.transforms.pack_avs_inputs import digest_array
 
 __all__ = ['check_audio']
 
@@ -83,7 +83,7 @@ def _note_content(
 ) -> None:
     """Note what is played, to compare it with other clips."""
     if audio is not None and not is_silent(audio):
-        files.findings.audio_digests[path] = digest(audio)
+        files.findings.audio_digests[path] = digest_array(audio)
 
 
 def _converted(path: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmavs.datasets.checking.clip_audio import check_audio
 from mmavs.datasets.checking.clip_files import ClipFiles
-from mmavs.datasets.checking.clip_findings import ClipFindings, digest
+from mmavs.datasets.checking.clip_findings import ClipFindings
 from mmavs.datasets.checking.clip_task import ClipTask
 from mmavs.datasets.checking.images import (
     check_binary_mask,
@@ -20,6 +20,7 @@ from mmavs.datasets.checking.images import (
     is_uniform,
 )
 from mmavs.datasets.layout import class_palette
+from mmavs.datasets.transforms.pack_avs_inputs import digest_array
 
 __all__ = ['check_clip']
 
@@ -92,7 +93,7 @@ class _ClipChecker:
             return
         self.frame_sizes[k] = frame.shape[:2]
         if not is_uniform(frame):
-            self.files.findings.frame_digests[path] = digest(frame)
+            self.files.findings.frame_digests[path] = digest_array(frame)
 
     def _check_mask(self, k: int) -> None:
         """Check the mask of a frame, and the coloured form of it."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from mmavs.datasets.checking.problem import ERROR, Problem
 
-__all__ = ['FILE_KINDS', 'ClipFindings', 'digest']
-
-_DIGEST_BYTES = 16
+__all__ = ['FILE_KINDS', 'ClipFindings']
 
 FILE_KINDS = dict(
     img_path='frames',
@@ -40,18 +35,10 @@ class ClipFindings:
     problems: list[Problem] = field(default_factory=list)
     expected: Counter = field(default_factory=Counter)
     found: Counter = field(default_factory=Counter)
-    frame_digests: dict[str, bytes] = field(default_factory=dict)
-    audio_digests: dict[str, bytes] = field(default_factory=dict)
+    frame_digests: dict[str, str] = field(default_factory=dict)
+    audio_digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_usable(self) -> bool:
         """Whether it can be trained on or tested with."""
         return all(problem.severity != ERROR for problem in self.problems)
-
-
-def digest(array: np.ndarray) -> bytes:
-    """Digest of what an array holds, whatever file it came in."""
-    shape = repr(array.shape).encode()
-    hasher = hashlib.blake2b(shape, digest_size=_DIGEST_BYTES)
-    hasher.update(np.ascontiguousarray(array).data)
-    return hasher.digest()

@@ -22,7 +22,7 @@ class Seen:
     """
 
     path: str
-    digest: bytes
+    digest: str
     clip: str
     split: str
 
@@ -38,7 +38,7 @@ def find_shared_content(files: Iterable[Seen], kind: str) -> list[Problem]:
         One problem for each two clips of different splits that share
         something. It names the file of the later split.
     """
-    first_in_split: dict[bytes, dict[str, Seen]] = {}
+    first_in_split: dict[str, dict[str, Seen]] = {}
     shared: dict[tuple[str, ...], list[tuple[Seen, Seen]]] = {}
     for file in files:
         known = first_in_split.setdefault(file.digest, {})
