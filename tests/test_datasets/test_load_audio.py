@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 from avsbench_layout import save_audio, waveform_of
 
 from mmavs.datasets import (
@@ -106,6 +107,23 @@ def test_more_samples_than_are_read(tmp_path, monkeypatch):
     save_audio(path, np.zeros(1501))
     with pytest.raises(DataError, match='long.wav has 1501 samples'):
         LoadAudio()(dict(audio_path=str(path)))
+
+
+@pytest.mark.parametrize('rate_hz', [8000, 16000])
+def test_huge_samples(tmp_path, rate_hz):
+    """Finite in the file, but not their sum, or what a filter makes."""
+    path = tmp_path / 'huge.wav'
+    samples = np.zeros((20000, 2), np.float32)
+    samples[100:200] = [3e38, 3e38]
+    samples[150] = -samples[150]
+    soundfile.write(path, samples, rate_hz, 'FLOAT')
+    try:
+        waveform = LoadAudio()(dict(audio_path=str(path)))['waveform']
+    except DataError as error:
+        assert 'huge.wav holds samples that are not finite' in str(error)
+        assert rate_hz == 8000
+    else:
+        assert np.isfinite(waveform).all() and rate_hz == 16000
 
 
 def test_count_patches():

@@ -119,11 +119,12 @@ def decode_waveform(
     if len(samples) == 0:
         raise DataError(f'{name} holds no audio samples')
     # In float64: the sum of huge float samples may not be a float32.
-    with np.errstate(invalid='ignore'):
+    with np.errstate(invalid='ignore', over='ignore'):
         waveform = samples.mean(axis=1, dtype=np.float64)
+        waveform = resample_waveform(waveform, file_rate_hz, sample_rate_hz)
     if not np.isfinite(waveform).all():
         raise DataError(f'{name} holds samples that are not finite')
-    return resample_waveform(waveform, file_rate_hz, sample_rate_hz)
+    return waveform
 
 
 def _check_size(
