@@ -27,6 +27,8 @@ from mmavs.compat.safe_unpickling import (
 )
 
 _HELP = (
+    'For the weights that a training starts from, train their config first '
+    'or give --cfg-options load_from=PATH. '
     'For pretrained weights, give the path of a local copy with '
     '--cfg-options model.backbone.init_cfg.checkpoint=PATH '
     '(model.audio_backbone for the audio network), or train from scratch '

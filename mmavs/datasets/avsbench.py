@@ -245,7 +245,13 @@ class AVSBenchDataset(BaseSegDataset):
         if self.pairs_file is None:
             return None
         path = self._absolute(self.pairs_file)
-        content = self._read(path, 'the audio pairs')
+        try:
+            content = read_file(path, 'the audio pairs', self.backend_args)
+        except MissingDataError as error:
+            raise MissingDataError(
+                f'{path} does not exist: pairs_file names it; set it to None '
+                'where no sound condition needs pairs of clips'
+            ) from error
         try:
             pairs = json.loads(content)
         except (ValueError, RecursionError) as error:

@@ -225,7 +225,7 @@ def _clip_of(
     """Clip of one row; the error does not name the row."""
     width = 1 + max(p for p in positions.values() if p is not None)
     if len(row) < width:
-        raise DataError(f'needs {width} columns for {positions}, got {row}')
+        raise DataError(f'needs {width} columns, got {len(row)}: {row}')
     clip = {column: row[i] for column, i in positions.items() if i is not None}
     for column in _PATH_COLUMNS:
         if not _is_plain(clip.get(column, '-')):

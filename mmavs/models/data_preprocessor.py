@@ -191,7 +191,8 @@ class AVSegDataPreProcessor(SegDataPreProcessor):
         lengths = [len(clip) for clip in frames]
         if len(set(lengths)) != 1:
             raise ValueError(
-                'all clips of a batch must have the same number '
-                f'of frames, got {lengths}'
+                'all clips of a batch must have the same number of frames, '
+                f'got {lengths}: the data loader takes batch_sampler='
+                "dict(type='SameLengthBatchSampler')"
             )
         return frames, log_mel

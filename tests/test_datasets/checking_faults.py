@@ -17,7 +17,12 @@ import torch
 from PIL import Image
 
 from mmavs.datasets.layout import LAYOUTS, class_palette
-from mmavs.datasets.log_mel_files import MAX_BYTES, save_published_pickle
+from mmavs.datasets.log_mel_files import (
+    MAX_BYTES,
+    save_log_mel,
+    save_published_pickle,
+)
+from mmavs.datasets.transforms.load_audio import resample_waveform
 from mmavs.functional.log_mel import vggish_log_mel
 
 HEADERS = dict(
@@ -611,6 +616,36 @@ def log_mel_of_another_clip(tree, clip):
     other = log_mel_of(waveform_of('another', 'clip', 5, scale=0.02))
     rel = save_pickle(tree, 'ms3', clip, other)
     return {warning('log_mel_differs', rel)}
+
+
+@fault('s4', *AUDIO)
+def log_mel_of_another_clip_in_two_forms(tree, clip):
+    """One of them is enough to say so."""
+    other = log_mel_of(waveform_of('another', 'clip', 5, scale=0.02))
+    rel = save_pickle(tree, 's4', clip, other)
+    path = tree.path('s4', clip, 'log_mel_path')
+    save_log_mel(str(path.with_suffix('.npy')), other)
+    return {warning('log_mel_differs', rel)}
+
+
+@fault('s4', *AUDIO)
+def wav_of_half_the_rate(tree, clip):
+    """The log-mel, of the original, has what the wav has lost."""
+    samples = waveform_of('s4', clip['video_id'], 5)
+    halved = resample_waveform(samples, 16000, 8000)
+    rel = save_wav(tree, 's4', clip, halved, 8000)
+    return {warning('audio_format', rel)}
+
+
+@fault('s4', *AUDIO)
+def wav_of_half_the_rate_of_another_clip(tree, clip):
+    other = waveform_of('another', 'clip', 5, scale=0.02)
+    halved = resample_waveform(other, 16000, 8000)
+    rel = save_wav(tree, 's4', clip, halved, 8000)
+    return {
+        warning('audio_format', rel),
+        warning('log_mel_differs', tree.rel('s4', clip, 'log_mel_path')),
+    }
 
 
 @fault('s4', 'video')

@@ -89,7 +89,7 @@ def test_forms_of_one_list(text):
         (b'\n\n', 'empty'),
         (b'\xff\xfe\x00', 'not a CSV file'),
         (b'x,"' + b'y' * 200_000, 'not a CSV file'),
-        (b'video_id,split\nx\n', 'row 2: needs 2 columns'),
+        (b'video_id,split\nx\n', r"row 2: needs 2 columns, got 1: \['x'\]"),
         (b'../../etc,train\n', r"row 1: video_id '../../etc'"),
         (b'a\\b,train\n', 'plain name'),
         (b',train\n', "video_id ''"),

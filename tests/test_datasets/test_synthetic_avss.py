@@ -428,7 +428,8 @@ class TestDeterminism:
             root.parent, 'avss', NUM_CLIPS, silent_share=0.2
         )
         assert result == (root, False)
-        with pytest.raises(FileExistsError, match='asked for is'):
+        rule = r'\(silent_share is 0.2, asked for is 0.05\)'
+        with pytest.raises(FileExistsError, match=rule):
             write_synthetic_avsbench(root.parent, 'avss', NUM_CLIPS)
 
     def test_a_missing_file_is_noticed(self, tmp_path):

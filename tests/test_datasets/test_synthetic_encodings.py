@@ -375,8 +375,12 @@ class TestSet:
         arguments = (mixed, 'ms3', NUM_CLIPS['ms3'])
         options = dict(encodings='mixed', log_mel=True)
         assert not write_synthetic_avsbench(*arguments, **options)[1]
-        for change in (dict(encodings='published'), dict(log_mel=False)):
-            with pytest.raises(FileExistsError, match='asked for is'):
+        for change, was in (
+            (dict(encodings='published'), "encodings is 'mixed'"),
+            (dict(log_mel=False), 'log_mel is True'),
+        ):
+            rule = rf'\({was}, asked for is the default\)'
+            with pytest.raises(FileExistsError, match=rule):
                 write_synthetic_avsbench(*arguments, **{**options, **change})
 
     def test_the_list_of_clips_is_the_same(self, plain, mixed):

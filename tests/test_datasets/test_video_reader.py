@@ -5,6 +5,7 @@ Frames carry their number and the sound is a chirp on the clock of the file
 """
 
 import os
+import pickle
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -343,6 +344,15 @@ class TestWhatCannotBeRead:
     )
     def test_incomplete(self, tmp_path, options, rule):
         self.check(self.write(tmp_path / 'v.mkv', **options), rule)
+
+    def test_where_it_ends(self, tmp_path):
+        path = self.write(tmp_path / 'v.mp4', seconds=1.5, audio_seconds=2)
+        with pytest.raises(DataError) as caught:
+            read_clip(path, 2)
+        # As it arrives from another process, too.
+        for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+            assert error.end_s == 1.5
+            assert str(error) == str(caught.value)
 
     def test_last_frame_stays_for_a_moment(self, tmp_path):
         path = self.write(tmp_path / 'v.mp4', seconds=1.75)

@@ -57,7 +57,8 @@ def incomplete(synthetic_root, tmp_path):
 def test_complete(run, synthetic_root):
     status, output, errors = run(synthetic_root)
     assert status == 0
-    assert 'complete: training and testing have what they need' in output
+    assert 'complete for the 26 clips listed; 5,356 are published' in output
+    assert '--json' not in output
     assert 'incomplete' not in output
     rows = [line.split() for line in output.splitlines() if line]
     assert rows[0][:5] == ['subset', 'split', 'clips', 'published', 'usable']
@@ -75,6 +76,7 @@ def test_incomplete(run, incomplete, tmp_path):
     assert any('error' in line and frame in line for line in lines)
     assert any('warning' in line and mask in line for line in lines)
     assert str(target) in output.replace('\n', '')
+    assert '--json FILE' not in output
     values = json.loads(target.read_text())
     assert (values['errors'], values['warnings']) == (1, 1)
     assert {Path(p['path']).name for p in values['problems']} == {frame, mask}
@@ -107,7 +109,11 @@ def test_split_without_clips(run, synthetic_root, tmp_path):
     path.write_text('\n'.join([header, *rows, '']))
     status, output, _ = run(root, '--quick')
     assert status == 1
-    assert 'incomplete: 2 errors' in output and 'complete: tr' not in output
+    assert 'incomplete: 2 errors' in output
+    assert 'complete: tr' not in output and 'complete for' not in output
+    assert output.splitlines()[-1] == (
+        '--json FILE writes all of it, with the full messages'
+    )
     assert 'ms3_meta_data.csv: it lists no val clip' in output
 
 

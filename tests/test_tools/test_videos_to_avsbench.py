@@ -306,7 +306,12 @@ class TestBroken:
         )
         assert code == 1
         *broken, summary = printed.strip().splitlines()
-        reasons = ('no audio track', 'too short', 'cannot be read', 'no video')
+        reasons = (
+            'no audio track',
+            'too short',
+            'cannot be read',
+            "no file with a video's extension named 'no'",
+        )
         names = ('mute', 'short', 'garbage', 'no')
         for line, name, reason in zip(broken, names, reasons, strict=True):
             assert line.startswith(f'broken: {name!r}: ')
@@ -429,16 +434,47 @@ class TestRefused:
         table = S4.splitlines()[2]
         assert run(table, '--subset', 's4')[0] == 0
         before = files_under(tmp_path / 'out')
-        for other, *options in (
-            (S4,),
-            (table, '--size', '30', '30'),
-            (table, '--trimmed'),
+        root = tmp_path / 'out' / 'Single-source'
+        for differences, other, *options in (
+            ('the CSV has changed', S4),
+            (
+                'frame_size was [224, 224], is [30, 30]',
+                *(table, '--size', '30', '30'),
+            ),
+            ('trimmed was False, is True', table, '--trimmed'),
         ):
             code, *_ = run(other, '--subset', 's4', *options)
-            assert 'choose another folder' in code
+            # Only what differs is named.
+            assert f'({differences}): choose another folder' in code
+            assert f'delete {root} to' in code
         assert files_under(tmp_path / 'out') == before
         # Another subset has a folder of its own.
         assert run('_x,val\n', '--subset', 'ms3')[0] == 0
+
+    def test_options_may_change_while_there_is_no_clip(self, run, tmp_path):
+        # As published: the start is that in a longer video.
+        table = '0012,77,dog,test\n'
+        code, printed, _ = run(table, '--subset', 's4')
+        assert code == 1
+        assert 'the clip begins at 77 s: if the video is cut' in printed
+        assert run(table, '--subset', 's4', '--trimmed')[0] == 0
+        # As if it had been the first.
+        run(table, '--subset', 's4', '--trimmed', out='anew')
+        assert files_under(tmp_path / 'out') == files_under(tmp_path / 'anew')
+
+    def test_start_that_is_not_the_reason(self, run):
+        code, printed, _ = run('0012,2,dog,test\n', '--subset', 's4')
+        assert (code, 'is too short' in printed) == (1, True)
+        assert '--trimmed' not in printed
+
+    @pytest.mark.parametrize('content', ['[]', '{}', '{"made_by": "me"}'])
+    def test_marker_of_others(self, run, tmp_path, content):
+        root = tmp_path / 'out' / 'Single-source'
+        root.mkdir(parents=True)
+        (root / 'videos_to_avsbench.json').write_text(content)
+        code, *_ = run(S4, '--subset', 's4')
+        assert 'is not that of this converter' in code
+        assert [*files_under(root).values()] == [content.encode()]
 
     def test_folder_of_others(self, run, tmp_path):
         root = tmp_path / 'out' / 'Single-source'

@@ -128,6 +128,9 @@ def show(report: Report, target: str | None) -> None:
     console.print(render(report))
     if target is not None:
         console.print(f'all of it: {printable(target)}', markup=False)
+    elif report.problems:
+        # The tables show some of the files, and of most no message.
+        console.print('--json FILE writes all of it, with the full messages')
 
 
 def main(argv: Sequence[str] | None = None) -> int:

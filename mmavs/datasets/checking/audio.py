@@ -1,28 +1,26 @@
-"""Waveforms and log-mels, read as training reads them."""
+"""Waveforms, read as training reads them."""
 
 from __future__ import annotations
 
 import io
 import os
 import struct
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
 from mmavs.datasets.checking.images import Reporter
 from mmavs.datasets.errors import DataError
-from mmavs.datasets.log_mel_files import PICKLE, decode_log_mel
-from mmavs.datasets.restricted_pickle import load_pickled_array
 from mmavs.datasets.transforms.load_audio import decode_waveform
 from mmavs.functional.log_mel import (
     LOG_OFFSET,
     SAMPLE_RATE_HZ,
     count_patches,
-    vggish_log_mel,
 )
 
 __all__ = [
-    'check_log_mel',
+    'Sound',
     'check_wav_header',
     'check_waveform',
     'is_silent',
@@ -32,15 +30,24 @@ __all__ = [
 _SILENCE = 1e-4
 # What silence of that level adds to the log-mel of digital silence.
 _SILENT_LOG_MEL = float(np.log(LOG_OFFSET)) + 0.1
-# Mean difference of two log-mels of one audio file: other resamplers and
-# mixing to mono stay below, another file is far above.
-_SAME_LOG_MEL = 0.25
 _USUAL_FORMATS = ('WAV', 'WAVEX', 'RF64')
 _USUAL_ENCODINGS = ('PCM_16', 'PCM_24', 'PCM_32', 'FLOAT', 'DOUBLE')
 _USUAL_CHANNELS = (1, 2)
 # What a program writes that cannot know the size when it begins.
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 _HEAD_BYTES = 1 << 16
+
+
+class Sound(NamedTuple):
+    """What an audio file holds.
+
+    Attributes:
+        waveform: (S,) float32 samples at 16 kHz.
+        rate_hz: the rate of the file.
+    """
+
+    waveform: np.ndarray
+    rate_hz: int
 
 
 def check_wav_header(path: str, num_frames: int, report: Reporter) -> None:
@@ -71,7 +78,7 @@ def check_wav_header(path: str, num_frames: int, report: Reporter) -> None:
 
 def check_waveform(
     content: bytes, name: str, num_frames: int, report: Reporter
-) -> np.ndarray | None:
+) -> Sound | None:
     """Check that an audio file loads, lasts as long as its clip and sounds.
 
     Args:
@@ -81,7 +88,7 @@ def check_waveform(
         report: what a fault is told to.
 
     Returns:
-        (S,) float32 samples at 16 kHz, None if it does not load.
+        Its samples, None if it does not load.
     """
     is_whole = _check_end(content, len(content), name, report)
     try:
@@ -93,57 +100,12 @@ def check_waveform(
         return None
     with soundfile.SoundFile(io.BytesIO(content)) as file:
         _check_format(file, name, report)
+        rate_hz = file.samplerate
     if is_whole:
         _check_duration(len(waveform), name, num_frames, report)
     if is_silent(waveform):
         report('silent', f'audio {name} is silent')
-    return waveform
-
-
-def check_log_mel(
-    content: bytes,
-    name: str,
-    num_frames: int,
-    waveform: np.ndarray | None,
-    report: Reporter,
-) -> np.ndarray | None:
-    """Check that a log-mel loads, is long enough and that of its audio.
-
-    Args:
-        content: the bytes of the file.
-        name: its name, which says what it is.
-        num_frames: T of its clip.
-        waveform: the audio of the clip at 16 kHz, if there is any.
-        report: what a fault is told to.
-
-    Returns:
-        (P, 1, 96, 64) float32, None if it does not load.
-    """
-    try:
-        patches = decode_log_mel(content, name)
-    except DataError as error:
-        report(_log_mel_fault(content, name), str(error))
-        return None
-    if len(patches) < num_frames:
-        report(
-            'log_mel_short',
-            f'log-mel {name} has {len(patches)} patches, the clip has '
-            f'{num_frames} frames: the last one is repeated',
-        )
-    if waveform is None:
-        if is_silent(patches):
-            report('silent', f'log-mel {name} is that of silence')
-    elif count_patches(len(waveform)):
-        count = min(len(patches), num_frames)
-        expected = vggish_log_mel(waveform, count)
-        distance = float(np.abs(patches[:count, 0] - expected).mean())
-        if distance > _SAME_LOG_MEL:
-            report(
-                'log_mel_differs',
-                f'log-mel {name} differs from that of the wav by '
-                f'{distance:.2f} on average: is it of another clip?',
-            )
-    return patches
+    return Sound(waveform, rate_hz)
 
 
 def is_silent(audio: np.ndarray) -> bool:
@@ -230,15 +192,3 @@ def _is_finite(content: bytes) -> bool:
             return all(np.isfinite(block).all() for block in blocks)
     except Exception:  # whatever the bytes make a parser do
         return True
-
-
-def _log_mel_fault(content: bytes, name: str) -> str:
-    """Kind of the fault of a log-mel file that was refused."""
-    if not name.endswith(PICKLE):
-        return 'unreadable'
-    try:
-        values = load_pickled_array(content, name)
-    except DataError:
-        # A pickle ends in its opcode STOP.
-        return 'log_mel_refused' if content.endswith(b'.') else 'truncated'
-    return 'log_mel_shape' if np.isfinite(values).all() else 'not_finite'

@@ -14,10 +14,13 @@ from mmavs.datasets.checking.problem import KINDS, Problem
 from mmavs.datasets.checking.report import Report
 from mmavs.datasets.checking.split_counts import SplitCounts
 from mmavs.datasets.files import printable
-from mmavs.datasets.layout import LAYOUTS
+from mmavs.datasets.layout import LAYOUTS, Layout
 
 __all__ = ['render']
 
+# Of v2 no number is known, and of all two are in circulation: that of the
+# paper and another.
+_SEMANTIC_CLIPS = (12_356, 11_356)
 _SCREEN_LINES = 40
 # What is on it besides the rows of the two tables.
 _OTHER_LINES = 9
@@ -56,10 +59,12 @@ def _notes(counts: Sequence[SplitCounts]) -> list[str]:
         if not listed:
             continue
         total = sum(c.clips for c in listed)
-        published = sum(layout.published.values())
-        if layout.semantic:
-            # Of v2 no number is known, and of all two are in circulation.
-            said = '12,356 are in its paper, 11,356 by another count'
+        published, *others = _published(layout)
+        if others:
+            said = (
+                f'{published:,} are in its paper, {others[0]:,} by another '
+                'count'
+            )
         elif total != published:
             said = f'{published:,} are published'
         else:
@@ -161,19 +166,24 @@ def _verdict(report: Report) -> Text:
     clips = sum(counts.clips for counts in report.counts)
     unusable = clips - sum(counts.usable for counts in report.counts)
     warnings = _number(report.num_warnings, 'warning')
+    published = _published_if_fewer(report.counts)
     if report.num_errors:
-        text = Text('incomplete: ', 'bold red')
-        text.append(
+        text = Text.assemble(
+            ('incomplete: ', 'bold red'),
             f'{_number(report.num_errors, "error")}, {warnings}; '
             f'{unusable:,} of {_number(clips, "clip")} cannot be used',
-            'default',
+        )
+    elif published:
+        text = Text.assemble(
+            ('complete', 'bold green'),
+            f' for the {_number(clips, "clip")} listed; {published} are '
+            f'published; {warnings}',
         )
     else:
-        text = Text('complete: ', 'bold green')
-        text.append(
+        text = Text.assemble(
+            ('complete: ', 'bold green'),
             'training and testing have what they need of '
             f'{_number(clips, "clip")}; {warnings}',
-            'default',
         )
     if report.is_quick:
         text.append(
@@ -182,6 +192,28 @@ def _verdict(report: Report) -> Text:
             'dim',
         )
     return text
+
+
+def _published_if_fewer(counts: Sequence[SplitCounts]) -> str:
+    """How many clips are published, '' if no setting lists fewer."""
+    is_fewer, least, most = False, 0, 0
+    for layout in LAYOUTS.values():
+        listed = [c for c in counts if c.subset in layout.subsets]
+        if listed:
+            totals = _published(layout)
+            is_fewer |= sum(c.clips for c in listed) < min(totals)
+            least += min(totals)
+            most += max(totals)
+    if not is_fewer:
+        return ''
+    return f'{least:,}' if least == most else f'{least:,} or {most:,}'
+
+
+def _published(layout: Layout) -> tuple[int, ...]:
+    """How many clips a setting has as published, by all counts of it."""
+    if layout.semantic:
+        return _SEMANTIC_CLIPS
+    return (sum(layout.published.values()),)
 
 
 def _number(count: int, noun: str) -> str:

@@ -36,6 +36,24 @@ def _read_marker(path):
     return content if is_ours else None
 
 
+def _differences(existing, options):
+    """Name the options in which two markers differ."""
+    missing = object()
+    values = (
+        (name, existing.get(name, missing), options.get(name, missing))
+        for name in {**existing, **options}
+    )
+    return ', '.join(
+        f'{name} is '
+        + ', asked for is '.join(
+            'the default' if value is missing else repr(value)
+            for value in pair
+        )
+        for name, *pair in values
+        if pair[0] != pair[1]
+    )
+
+
 def is_reusable(root, paths, options):
     """Decide about a folder that may be there already.
 
@@ -66,7 +84,8 @@ def is_reusable(root, paths, options):
         )
     if existing != options:
         raise FileExistsError(
-            f'{root / DONE} says {existing}, asked for is {options}: '
+            f'{root / DONE} is of another set '
+            f'({_differences(existing, options)}): '
             'choose another folder or overwrite it'
         )
     missing = _missing_file(root, paths)

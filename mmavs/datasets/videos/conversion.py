@@ -22,6 +22,7 @@ from mmavs.datasets.processes import Failure, run_tasks
 
 from .clip_files import ClipFormat, is_complete, make_clip
 from .container import VideoLimits
+from .frames import VideoEndsError
 from .output_folder import OutputFolder
 from .raw_clips import RawClip, VideoFolder, read_raw_clips
 
@@ -100,7 +101,7 @@ def convert_videos(
     Raises:
         DataError: If the list of clips is not one, or a folder is missing.
         FileExistsError: If the folder holds anything but the same
-            conversion.
+            conversion, or one that has made no clip.
         OSError: If a file cannot be written.
     """
     layout = LAYOUTS[subset]
@@ -194,6 +195,14 @@ def _make(
     tell(str(task.video))
     try:
         files = make_clip(task.video, task.clip, task.clip_format)
+    except VideoEndsError as error:
+        start_s = task.clip.start_s
+        if start_s < error.end_s:
+            return str(error)
+        return (
+            f'{error}; the clip begins at {start_s:g} s: if the video is cut '
+            'already, give --trimmed'
+        )
     except DataError as error:
         return str(error)
     try:

@@ -26,6 +26,20 @@ _FINE_TICK = Fraction(1, 4)
 _SEEK_FROM_S = 4
 
 
+class VideoEndsError(DataError):
+    """A video ends before a frame that is needed.
+
+    Args:
+        message: Names the file and the rule.
+        end_s: Where it ends, in seconds since the first frame.
+    """
+
+    # As with all errors, a copy for another process begins with the message.
+    def __init__(self, message: str, end_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.end_s = end_s
+
+
 @dataclass(frozen=True, eq=False)
 class VideoFrame:
     """A frame of a video.
@@ -63,9 +77,9 @@ def read_frames(
     Raises:
         ValueError: If the times are negative or not ascending.
         MissingDataError: If there is no such file.
+        VideoEndsError: If it ends before the last time.
         DataError: If the file is no video, has no video track or no frames,
-            is damaged up to the last time or ends before it, or exceeds a
-            limit.
+            is damaged up to the last time, or exceeds a limit.
     """
     times = [Fraction(t) for t in times_s]
     if sorted(times) != times or (times and times[0] < 0):
@@ -189,9 +203,10 @@ def _frames_at(
             # Not every container tells how long the last frame lasts.
             end = shown_time + (shown.duration * shown.time_base or gap)
             if time > end + END_TOLERANCE_S:
-                raise DataError(
+                raise VideoEndsError(
                     f'{path} is too short: it ends at {float(end):.2f} s, '
-                    f'a frame is needed at {float(time):.2f} s'
+                    f'a frame is needed at {float(time):.2f} s',
+                    float(end),
                 )
         if picked is None:
             if shown.is_corrupt:

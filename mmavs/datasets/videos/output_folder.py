@@ -24,8 +24,12 @@ class OutputFolder:
     def begin(self, options: dict) -> None:
         """Mark it as that of a conversion, or find that it is.
 
+        As long as no files of clips are there, other options than those of
+        the run before take their place.
+
         Args:
-            options: What makes the files what they are.
+            options: What makes the files what they are; ``made_by`` names
+                the converter.
 
         Raises:
             FileExistsError: If it holds anything else.
@@ -46,12 +50,21 @@ class OutputFolder:
                 f'{marker} is not that of this converter: {error}'
             ) from error
         else:
-            if existing != options:
+            if existing == options:
+                return
+            made_by = isinstance(existing, dict) and existing.get('made_by')
+            if made_by != options['made_by']:
                 raise FileExistsError(
-                    f'{marker} says {existing}, asked for is {options}: '
-                    'choose another folder'
+                    f'{marker} is not that of this converter: choose another '
+                    'folder'
                 )
-            return
+            # Clips lie in folders, and so does what a run has under way.
+            if any(path.is_dir() for path in self.root.iterdir()):
+                raise FileExistsError(
+                    f'{self.root} has clips made in another way '
+                    f'({_differences(existing, options)}): choose another '
+                    f'folder, or delete {self.root} to make them anew'
+                )
         self.write(MARKER, f'{json.dumps(options, indent=1)}\n'.encode())
 
     def write(self, path: str, content: bytes) -> None:
@@ -79,3 +92,14 @@ class OutputFolder:
     def end(self) -> None:
         """Remove what a run that ended early left unfinished."""
         shutil.rmtree(self.root / _UNDER_WAY, ignore_errors=True)
+
+
+def _differences(before: dict, now: dict) -> str:
+    """Name the options that are not what they were."""
+    names = [n for n in {**before, **now} if before.get(n) != now.get(n)]
+    return ', '.join(
+        'the CSV has changed'
+        if name == 'csv_sha256'
+        else f'{name} was {before.get(name)}, is {now.get(name)}'
+        for name in names
+    )

@@ -236,7 +236,8 @@ class VideoFolder:
         found = self._by_stem.get(video_id, [])
         if not found:
             raise MissingDataError(
-                f'{self.root} has no video with the name {video_id!r}'
+                f"{self.root} has no file with a video's extension named "
+                f'{video_id!r}'
             )
         if len(found) > 1:
             raise DataError(

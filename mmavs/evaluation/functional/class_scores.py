@@ -89,7 +89,9 @@ def count_classes(
         if len(known) and not 0 <= known.min() <= known.max() < num_classes:
             raise ValueError(
                 f'clip {video_id!r}: a {name} must hold classes 0 to '
-                f'{num_classes - 1}, got {known.min()} to {known.max()}'
+                f'{num_classes - 1}, got {known.min()} to {known.max()}: '
+                'num_classes and out_channels of the decode head must be '
+                f'those of the data set, {num_classes}'
             )
     num_frames = len(target)
     frame = torch.arange(num_frames, device=target.device)[:, None]
