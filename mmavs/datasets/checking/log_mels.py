@@ -89,7 +89,8 @@ def _bins_below(rate_hz: int) -> np.ndarray:
     if rate_hz >= SAMPLE_RATE_HZ:
         return np.ones(weights.shape[1], bool)
     fft_hz = np.linspace(0, SAMPLE_RATE_HZ / 2, len(weights))
-    return ~weights[fft_hz > _PASS_BAND * rate_hz / 2].any(axis=0)
+    above = weights[fft_hz > _PASS_BAND * rate_hz / 2]
+    return np.asarray(above.max(axis=0) == 0)
 
 
 def _log_mel_fault(content: bytes, name: str) -> str:
