@@ -29,7 +29,6 @@ from mmavs.datasets.layout import (
 TRAIN_SPLIT = 'train'
 _NEEDED_COLUMNS = ('video_id', 'split')
 _NEEDED_PATTERNS = ('img_path', 'seg_map_path', 'audio_path')
-_FRAME_PATTERNS = ('img_path', 'seg_map_path')
 
 
 @DATASETS.register_module()

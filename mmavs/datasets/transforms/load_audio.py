@@ -27,7 +27,7 @@ _KAISER_BETA = 12.9846
 # A header can promise anything.
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 192_000
 MAX_SAMPLES = 40_000_000  # of all channels; ten minutes of 32 kHz stereo
-# Taps of the filter between two rates; those in use need 0.03 million.
+# Taps of the filter between two rates; usual ones need less than 100,000.
 _MAX_TAPS = 2_000_000
 
 
