@@ -18,6 +18,7 @@ from mmavs.datasets.errors import DataError
 __all__ = [
     'LABEL_FILE',
     'LAYOUTS',
+    'OFF_SCREEN',
     'SPLITS',
     'Column',
     'Layout',
@@ -33,6 +34,8 @@ __all__ = [
 SPLITS = ('train', 'val', 'test')
 LABEL_FILE = 'label2idx.json'
 """str: the classes of AVSBench-semantic, in its root."""
+OFF_SCREEN = 'off-the-screen'
+"""str: what ``objects`` says of a sound whose source is not in view."""
 # Masks are 8-bit images, and 255 marks what has no label.
 _MAX_CLASSES = 255
 # Columns whose values become parts of paths, for reading and for writing.

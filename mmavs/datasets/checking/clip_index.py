@@ -10,13 +10,17 @@ from mmavs.datasets.checking.problem import Problem
 from mmavs.datasets.checking.setting import Setting
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.files import read_file
-from mmavs.datasets.layout import LABEL_FILE, SPLITS, read_labels, read_rows
+from mmavs.datasets.layout import (
+    LABEL_FILE,
+    OFF_SCREEN,
+    SPLITS,
+    read_labels,
+    read_rows,
+)
 
 __all__ = ['PUBLISHED_CLASSES', 'ClipIndex', 'read_index']
 
 PUBLISHED_CLASSES = 71
-# Objects of a clip that make a sound but are seen nowhere.
-_OFF_SCREEN = 'off-the-screen'
 
 
 @dataclass
@@ -181,7 +185,7 @@ def _unknown_objects(joined: str, names: set[str]) -> list[str]:
     while parts:
         for size in range(len(parts), 0, -1):
             candidate = '_'.join(parts[:size])
-            if candidate in names or candidate == _OFF_SCREEN:
+            if candidate in names or candidate == OFF_SCREEN:
                 break
         else:
             unknown.append(parts[0])

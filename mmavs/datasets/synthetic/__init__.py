@@ -7,7 +7,7 @@ about a clip and :mod:`writer` for what is written.
 
 from .clip_files import clip_files
 from .encodings import ENCODINGS, Encoding, choose_encoding
-from .plan import OFF_SCREEN, ClipPlan, plan_clips
+from .plan import ClipPlan, plan_clips
 from .render import RenderedClip, render_clip
 from .sound_pairs import find_sound_pairs
 from .species import CLASSES, SPECIES, Species, class_name
@@ -17,7 +17,6 @@ from .writer import write_synthetic_avsbench
 __all__ = [
     'CLASSES',
     'ENCODINGS',
-    'OFF_SCREEN',
     'SPECIES',
     'SUBSETS',
     'ClipPlan',

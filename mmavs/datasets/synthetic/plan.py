@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmavs.datasets.layout import LAYOUTS
+from mmavs.datasets.layout import LAYOUTS, OFF_SCREEN
 
 from .names import draw_name
 from .randomness import clip_rng
@@ -18,11 +18,9 @@ from .sounding import draw_off_screen, draw_sounding
 from .species import SPECIES, class_name
 from .subsets import SUBSETS, check_num_clips, divide_clips
 
-__all__ = ['OFF_SCREEN', 'ClipPlan', 'plan_clips']
+__all__ = ['ClipPlan', 'plan_clips']
 
 MAX_SILENT_SHARE = 0.5
-OFF_SCREEN = 'off-the-screen'
-"""str: what AVSBench-semantic calls a sound without a visible source."""
 # (H, W) of the scenes in turn where a setting has no size of its own.
 _FRAME_SIZES = ((180, 320), (320, 240), (192, 256))
 # Of every eight scenes, the one in which something unseen sounds besides, and

@@ -15,6 +15,7 @@ from mmavs.datasets.files import read_file
 from mmavs.datasets.layout import (
     LABEL_FILE,
     LAYOUTS,
+    OFF_SCREEN,
     read_labels,
     write_clips,
 )
@@ -28,7 +29,7 @@ from .raw_clips import RawClip, VideoFolder, read_raw_clips
 
 _BACKGROUND = 'background'
 # Names of sounds whose source is not in the picture are no class.
-_NO_CLASS = ('', 'off-the-screen')
+_NO_CLASS = ('', OFF_SCREEN)
 
 
 @dataclass(frozen=True)
