@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import video_files
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 from PIL import Image
+from video_files import number_of, write_video
 
 from mmavs.datasets.layout import LAYOUTS, class_palette, read_clips
 from mmavs.datasets.videos import clip_times, convert_videos
@@ -31,10 +33,6 @@ tool = load_module(
     'videos_to_avsbench',
     ROOT / 'tools/dataset_converters/videos_to_avsbench.py',
 )
-video_files = load_module(
-    'video_files', ROOT / 'tests/test_datasets/video_files.py'
-)
-number_of, write_video = video_files.number_of, video_files.write_video
 
 
 @pytest.fixture(scope='module')
