@@ -33,7 +33,7 @@ def average_logits(logits: Sequence[Tensor]) -> Tensor:
     """
     if len(logits) == 1:
         return logits[0]
-    scores = [_at_least_float32(x) for x in logits]
+    scores = [at_least_float32(x) for x in logits]
     if scores[0].size(1) == 1:
         # The two means have the same factor 1/S, which cancels.
         log_odds = _log_sum(F.logsigmoid(x) for x in scores)
@@ -80,7 +80,7 @@ def foreground_std(logits: Sequence[Tensor]) -> Tensor:
         - returns: (N, 1, H, W), float32 at least.
     """
     probability = torch.stack(
-        [foreground_logits(_at_least_float32(x)).sigmoid() for x in logits]
+        [foreground_logits(at_least_float32(x)).sigmoid() for x in logits]
     )
     return probability.std(0, correction=0)
 
@@ -90,5 +90,6 @@ def _log_sum(values: Iterable[Tensor]) -> Tensor:
     return reduce(torch.logaddexp, values)
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precisions become float32, others stay."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

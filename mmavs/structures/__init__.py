@@ -7,6 +7,7 @@ from mmavs.structures.av_features import (
     LatentPath,
 )
 from mmavs.structures.clip_batch import ClipBatch
+from mmavs.structures.clip_prediction import ClipPrediction
 from mmavs.structures.frame_labels import FrameLabels
 from mmavs.structures.gaussian import DiagonalGaussian
 from mmavs.structures.gaussian_mixture import GaussianMixture
@@ -14,6 +15,7 @@ from mmavs.structures.gaussian_mixture import GaussianMixture
 __all__ = [
     'AVFeatures',
     'ClipBatch',
+    'ClipPrediction',
     'CodeDraw',
     'DiagonalGaussian',
     'Distributions',

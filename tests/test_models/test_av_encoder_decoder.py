@@ -539,3 +539,35 @@ def test_no_uncertainty_without_samples():
 def test_a_number_of_samples_that_is_none_is_refused(number):
     with pytest.raises(ValueError, match=f'num_samples.*{number!r}'):
         build_model(test_cfg=dict(num_samples=number))
+
+
+def test_clips_are_predicted_as_frames_are():
+    """In two steps, with the mean of every latent of the prior."""
+    model = build_model().eval()
+    batch = make_batch(2)
+    with torch.no_grad():
+        prediction = model.predict_clips(batch)
+        whole = model.predict(batch)
+        features = model.extract_feat(batch)
+    assert prediction.uncertainty is None
+    expected = features.prior.distributions
+    assert set(prediction.codes) == set(expected) != set()
+    for name, code in prediction.codes.items():
+        torch.testing.assert_close(code, expected[name].mean)
+    torch.testing.assert_close(
+        prediction.logits, model(batch, mode='tensor'), rtol=0, atol=0
+    )
+    for step, result in zip(model.postprocess_clips(prediction), whole):
+        assert torch.equal(step.seg_logits.data, result.seg_logits.data)
+
+
+def test_half_precision_ends_before_the_threshold():
+    model = build_model(test_cfg=dict(num_samples=2)).eval()
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        prediction = model.predict_clips(make_batch(1))
+    tensors = [
+        prediction.logits,
+        prediction.uncertainty,
+        *prediction.codes.values(),
+    ]
+    assert {x.dtype for x in tensors} == {torch.float32}

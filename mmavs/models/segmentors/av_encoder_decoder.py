@@ -9,8 +9,17 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmavs.functional.predictive import average_logits, foreground_std
-from mmavs.structures import AVFeatures, ClipBatch, FrameLabels
+from mmavs.functional.predictive import (
+    at_least_float32,
+    average_logits,
+    foreground_std,
+)
+from mmavs.structures import (
+    AVFeatures,
+    ClipBatch,
+    ClipPrediction,
+    FrameLabels,
+)
 
 
 @MODELS.register_module()
@@ -104,27 +113,53 @@ class AVEncoderDecoder(EncoderDecoder):
         self, inputs: ClipBatch, data_samples: list | None = None
     ) -> list:
         """Results of every frame; see the class for ``uncertainty``."""
+        return self.postprocess_clips(self.predict_clips(inputs), data_samples)
+
+    def predict_clips(self, inputs: ClipBatch) -> ClipPrediction:
+        """Predict a batch at the size of its input.
+
+        Predictions of one frame from several clips, whose windows overlap
+        say, can be averaged before :meth:`postprocess_clips`.
+        """
         num_samples = self.test_cfg.num_samples
-        if not num_samples:
-            return super().predict(inputs, data_samples)
-        draws = self.decode_head.draw_logits(
-            self.extract_feat(inputs, num_samples=num_samples)
+        features = self.extract_feat(inputs, num_samples=num_samples)
+        draws = self.decode_head.draw_logits(features)
+        return ClipPrediction(
+            # In half precision a sigmoid is too coarse for a threshold.
+            logits=at_least_float32(average_logits(draws)),
+            uncertainty=foreground_std(draws) if num_samples else None,
+            codes={
+                name: at_least_float32(distribution.mean)
+                for name, distribution in features.prior.distributions.items()
+            },
         )
-        # Without data samples a frame keeps the size of the input.
-        metas = [dict(img_shape=inputs.shape[2:])]
-        if data_samples is not None:
-            metas = [sample.metainfo for sample in data_samples]
-        logits, uncertainty = (
-            self.decode_head.predict_by_feat(x, metas)
-            for x in (average_logits(draws), foreground_std(draws))
-        )
+
+    def postprocess_clips(
+        self, prediction: ClipPrediction, data_samples: list | None = None
+    ) -> list:
+        """Make results of predictions, in the size of each frame's file.
+
+        Args:
+            prediction: of N frames.
+            data_samples: N samples, whose metainfo says how the frames were
+                prepared; without them the size stays that of the input.
+
+        Returns:
+            N samples with ``pred_sem_seg``, ``seg_logits`` (probabilities
+            where there is one channel) and, if something was drawn,
+            ``uncertainty``.
+        """
+        if prediction.uncertainty is None:
+            return self.postprocess_result(prediction.logits, data_samples)
         # Once more for the same crop, flip and size. Two equal channels:
         # mmseg takes the sigmoid of a single one.
         blank = data_samples and [
             SegDataSample(metainfo=sample.metainfo) for sample in data_samples
         ]
-        maps = self.postprocess_result(uncertainty.repeat(1, 2, 1, 1), blank)
-        results = self.postprocess_result(logits, data_samples)
+        maps = self.postprocess_result(
+            prediction.uncertainty.repeat(1, 2, 1, 1), blank
+        )
+        results = self.postprocess_result(prediction.logits, data_samples)
         for result, value in zip(results, maps, strict=True):
             result.set_data(
                 dict(uncertainty=PixelData(data=value.seg_logits.data[:1]))
