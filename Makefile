@@ -31,7 +31,8 @@ env: $(STAMP)  ## Install everything into .venv (Python 3.11)
 # keeping what is complete.
 $(STAMP): requirements/stack.txt requirements/tests.txt \
           requirements/runtime.txt requirements/lite.txt \
-          requirements/mminstall.txt setup.py pyproject.toml
+          requirements/mminstall.txt requirements/web.txt \
+          setup.py pyproject.toml
 	@rm -f $@
 	@if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 	    found=; for python in python3.11 python3 python; do \
@@ -50,8 +51,8 @@ $(STAMP): requirements/stack.txt requirements/tests.txt \
 	fi
 	@echo '==> installing the stack (some 5 GB, a few minutes the first time)'
 	@$(PIP) install --quiet -r requirements/stack.txt
-	@echo '==> installing the tools of the checks'
-	@$(PIP) install --quiet -r requirements/tests.txt
+	@echo '==> installing the tools of the checks and the page'
+	@$(PIP) install --quiet -r requirements/tests.txt -r requirements/web.txt
 	@echo '==> installing mmavs in editable mode'
 	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@touch $@

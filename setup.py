@@ -97,6 +97,7 @@ setup(
         'mim': read_requirements('mminstall'),
         'tensorboard': ['tensorboard'],
         'tests': read_requirements('tests'),
+        'web': read_requirements('web'),
     },
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
