@@ -5,6 +5,7 @@ corner that tells how the picture is turned. The sound is a chirp, so that an
 offset of one sample shows.
 """
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,17 +72,21 @@ def write_video(
     audio_start=0,
     audio_seconds=None,
     gap=None,
+    loudness=1.0,
     key_frame_every=8,
     ticks_hz=90000,
     options=None,
     container_format=None,
+    container_options=None,
 ):
     """Encode a video.
 
     The two streams begin at ``video_start`` and ``audio_start``, on the same
     clock, and the chirp is that of this clock. ``frame_times`` are the times
     of the frames since ``video_start`` where they are not equally far apart.
-    Without sound in ``gap``, a range of seconds.
+    Without sound in ``gap``, a range of seconds; elsewhere it is
+    ``loudness`` times the chirp, a number or a function of the time in
+    seconds.
 
     Returns:
         Path: ``path``.
@@ -91,9 +96,12 @@ def write_video(
     if frame_times is None:
         frame_times = [Fraction(n) / fps for n in range(int(seconds * fps))]
     # The path may begin with '-' or hold ':', which are plain characters.
-    with path.open('wb') as file:
+    with path.open('w+b') as file:
         with av.open(
-            file, 'w', format=container_format or _FORMATS[path.suffix]
+            file,
+            'w',
+            format=container_format or _FORMATS[path.suffix],
+            options=container_options or {},
         ) as container:
             streams = []
             if codec is not None:
@@ -121,7 +129,7 @@ def write_video(
             if audio is not None:
                 duration = seconds if audio_seconds is None else audio_seconds
                 packets += _encode_sound(
-                    streams[-1], duration, audio_start, gap
+                    streams[-1], duration, audio_start, gap, loudness
                 )
             packets.sort(key=lambda packet: packet.dts * packet.time_base)
             for packet in packets:
@@ -151,6 +159,88 @@ def _video(
     return stream
 
 
+# Display matrices (a, b, c, d) as cameras write them, by what a player has to
+# do with the stored picture.
+TURNS = {
+    'as it is': (1, 0, 0, 1),
+    'a quarter clockwise': (0, 1, -1, 0),
+    'half a turn': (-1, 0, 0, -1),
+    'a quarter counterclockwise': (0, -1, 1, 0),
+    'mirrored': (-1, 0, 0, 1),
+}
+
+
+def patch_matrix(path, matrix):
+    """Put a display matrix into the track header of an mp4's video.
+
+    PyAV writes the identity only. The header holds nine big-endian numbers
+    (a, b, u, c, d, v, x, y, w): those of the last column with 30 binary
+    places, the others with 16.
+
+    Args:
+        path: The file, which is changed.
+        matrix: (a, b, c, d), as those of ``TURNS``.
+    """
+    content = bytearray(path.read_bytes())
+    unit = 1 << 16
+    plain = struct.pack('>9i', unit, 0, 0, 0, unit, 0, 0, 0, 1 << 30)
+    # The video is the first track.
+    place = content.index(plain, content.index(b'tkhd'))
+    a, b, c, d = (unit * value for value in matrix)
+    content[place : place + 36] = struct.pack(
+        '>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(content)
+
+
+def cut_file(path, share):
+    """Keep the first ``share`` of the bytes of a file, and lose the rest."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    return path
+
+
+def read_pictures(path):
+    """All frames of a video, read by PyAV alone.
+
+    Returns:
+        tuple: times in seconds (F,), when the last one ends, and images, as
+        stored.
+    """
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        times = [float(frame.pts * frame.time_base) for frame in frames]
+        last = float(frames[-1].duration * frames[-1].time_base)
+        images = [frame.to_ndarray(format='rgb24') for frame in frames]
+    return np.array(times), times[-1] + last, images
+
+
+def read_sound(path):
+    """All of the sound of a video, read by PyAV alone.
+
+    Returns:
+        tuple: (channels, S) samples from the zero of the file's clock on, and
+        their rate.
+    """
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+        rate = frames[0].rate
+        blocks = []
+        for frame in frames:
+            block = frame.to_ndarray().astype(np.float64)
+            if not frame.format.is_planar:
+                block = block.reshape(-1, frame.layout.nb_channels).T
+            if frame.format.name.startswith('s16'):
+                block /= 2**15
+            blocks.append((round(frame.time * rate), block))
+    end = max(first + block.shape[1] for first, block in blocks)
+    samples = np.zeros((len(blocks[0][1]), end))
+    for first, block in blocks:
+        low = max(0, -first)
+        samples[:, first + low : first + block.shape[1]] = block[:, low:]
+    return samples, rate
+
+
 def _encode_frames(stream, times, size, pix_fmt, start):
     packets = []
     for number, time in enumerate(times):
@@ -163,7 +253,7 @@ def _encode_frames(stream, times, size, pix_fmt, start):
     return packets + stream.encode(None)
 
 
-def _encode_sound(stream, seconds, start, gap):
+def _encode_sound(stream, seconds, start, gap, loudness):
     rate = stream.codec_context.sample_rate
     channels = stream.codec_context.layout.nb_channels
     block = stream.codec_context.frame_size or 1024
@@ -173,6 +263,7 @@ def _encode_sound(stream, seconds, start, gap):
         if gap is not None and gap[0] <= time < gap[1]:
             continue
         samples = chirp(time + np.arange(block) / rate)
+        samples *= loudness(time) if callable(loudness) else loudness
         # The channels differ, and their mean is the chirp.
         shares = np.linspace(1.5, 0.5, channels) if channels > 1 else [1]
         array = np.outer(samples, shares).astype(np.float32).reshape(1, -1)

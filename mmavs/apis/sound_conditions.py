@@ -41,7 +41,7 @@ def evaluate_sound_conditions(
         raise ValueError(
             f'the conditions {paired} need a test set with a pairs_file '
             '(test_dataloader.dataset.pairs_file), which the synthetic sets '
-            "have; without one, choose among 'matched' and 'silence'"
+            "have; without one, choose among 'matched', 'silence' and 'noise'"
         )
     config = copy.deepcopy(config)
     config.load_from = checkpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import mmcv
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from mmavs.visualization.clip_sheet import (
     SheetRow,
     draw_clip_sheet,
     log_mel_row,
+    uncertainty_row,
 )
 from mmavs.visualization.overlay import (
     PREDICTION_COLOUR,
@@ -108,9 +110,9 @@ class AVSLocalVisualizer(SegLocalVisualizer):
         samples: Sequence[SegDataSample],
         log_mel: np.ndarray | None = None,
     ) -> list[SheetRow]:
-        """Rows of a sheet: frame, truth, prediction and sound.
+        """Rows of a sheet: frame, truth, prediction, uncertainty and sound.
 
-        Truth and prediction appear where the samples have them; masks of
+        All but the frame appear where they are given; masks and maps of
         another size than the frame's file are resized to it. A subclass adds
         its own rows here.
         """
@@ -140,6 +142,18 @@ class AVSLocalVisualizer(SegLocalVisualizer):
                     predicted,
                     PREDICTION_COLOUR,
                     captions,
+                )
+            )
+        if all('uncertainty' in sample for sample in samples):
+            rows.append(
+                uncertainty_row(
+                    [
+                        cv2.resize(
+                            sample.uncertainty.data[0].float().cpu().numpy(),
+                            frame.shape[1::-1],
+                        )
+                        for sample, frame in zip(samples, frames, strict=True)
+                    ]
                 )
             )
         if log_mel is not None:

@@ -9,6 +9,8 @@ import torch
 from mmengine.runner import Runner
 
 from mmavs.apis import evaluate_sound_conditions
+from mmavs.functional.log_mel import vggish_log_mel
+from mmavs.functional.sounds import white_noise
 from mmavs.models import AVEncoderDecoder
 
 
@@ -32,16 +34,20 @@ def test_conditions_reach_the_model(tiny_config, monkeypatch):
         return forward(self, inputs, data_samples)
 
     monkeypatch.setattr(AVEncoderDecoder, 'predict', spy)
-    scores = evaluate_sound_conditions(config, checkpoint)
-    assert list(scores) == ['matched', 'twin', 'swapped', 'silence']
+    conditions = ['matched', 'twin', 'swapped', 'silence', 'noise']
+    scores = evaluate_sound_conditions(config, checkpoint, conditions)
+    assert list(scores) == conditions
     assert all(set(value) == {'mIoU', 'F'} for value in scores.values())
     # Four clips, two in a batch: two batches a condition.
-    heard = [torch.cat(heard[i : i + 2]) for i in range(0, 8, 2)]
-    seen = [torch.cat(seen[i : i + 2]) for i in range(0, 8, 2)]
+    heard = [torch.cat(heard[i : i + 2]) for i in range(0, 10, 2)]
+    seen = [torch.cat(seen[i : i + 2]) for i in range(0, 10, 2)]
     assert all(torch.equal(frames, seen[0]) for frames in seen)
     for a, b in itertools.combinations(heard, 2):
         assert not torch.equal(a, b)
     assert torch.allclose(heard[3], torch.tensor(0.01).log())
+    # Five seconds of the same noise with every clip.
+    noise = torch.from_numpy(vggish_log_mel(white_noise(80_000), 5)[:, None])
+    assert all(torch.equal(x, noise) for x in heard[4].unflatten(0, (-1, 5)))
     # The twin's sound is another clip's own sound of the same set.
     matched, twin = (x.unflatten(0, (-1, 5)) for x in heard[:2])
     assert all(any(torch.equal(t, m) for m in matched) for t in twin)

@@ -30,6 +30,7 @@ from mmavs.datasets import (
 from mmavs.datasets.transforms.load_avs_mask import decode_binary_mask
 from mmavs.datasets.transforms.pack_avs_inputs import digest_array
 from mmavs.functional.log_mel import vggish_log_mel
+from mmavs.functional.sounds import white_noise
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAVSMask')]
 
@@ -401,9 +402,19 @@ def test_matched_and_silence(clip):
     assert np.allclose(log_mel, np.log(0.01), atol=1e-6)
 
 
+def test_noise_in_the_place_of_the_sound(clip):
+    """The same noise for every clip, of the clip's own length."""
+    own = LoadAudio()(dict(clip))['waveform']
+    results = SoundCondition('noise')(LoadAudio()(dict(clip)))
+    assert results['sound_condition'] == 'noise'
+    assert results['waveform'].dtype == np.float32
+    assert np.array_equal(results['waveform'], white_noise(len(own)))
+    assert VGGishLogMel()(results)['log_mel'].shape == (5, 1, 96, 64)
+
+
 def test_sound_condition_errors(clip, tmp_path):
-    with pytest.raises(ValueError, match="'matched'.*got 'noise'"):
-        SoundCondition('noise')
+    with pytest.raises(ValueError, match="'matched', 'noise'.*got 'loud'"):
+        SoundCondition('loud')
     with pytest.raises(ValueError, match="'same' has no 'twin'.*pairs_file"):
         SoundCondition('twin')(LoadAudio()(dict(clip)))
     paired = with_pairs(clip, tmp_path)

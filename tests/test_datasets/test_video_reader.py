@@ -6,7 +6,6 @@ Frames carry their number and the sound is a chirp on the clock of the file
 
 import os
 import pickle
-import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from video_files import (
     chirp,
     corners_of,
     number_of,
+    patch_matrix,
     picture_of,
     write_video,
 )
@@ -233,19 +233,6 @@ class TestTiming:
         np.testing.assert_allclose(
             clip.audio.waveform, expected.audio.waveform, atol=0.05
         )
-
-
-def patch_matrix(path, matrix):
-    """Put a display matrix into the track header of an mp4's video."""
-    content = bytearray(path.read_bytes())
-    unit = 1 << 16
-    plain = struct.pack('>9i', unit, 0, 0, 0, unit, 0, 0, 0, 1 << 30)
-    place = content.index(plain, content.index(b'tkhd'))
-    a, b, c, d = (unit * value for value in matrix)
-    content[place : place + 36] = struct.pack(
-        '>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30
-    )
-    path.write_bytes(content)
 
 
 class TestPicture:

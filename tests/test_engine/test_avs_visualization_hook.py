@@ -1,5 +1,6 @@
 """One sheet per clip."""
 
+import sys
 from types import SimpleNamespace
 
 import cv2
@@ -11,7 +12,9 @@ from mmengine.visualization import Visualizer
 from mmseg.registry import HOOKS, VISUALIZERS
 from mmseg.structures import SegDataSample
 
-RUNNER = SimpleNamespace(iter=40)
+RUNNER = SimpleNamespace(
+    iter=40, val_dataloader=SimpleNamespace(dataset=range(6))
+)
 
 
 def make_batch(tmp_path, lengths=(2, 3)):
@@ -95,6 +98,82 @@ def test_interval_counts_batches(make_hook, tmp_path):
         outputs[0].set_metainfo(dict(video_id=f'batch{i}'))
         hook.after_val_iter(RUNNER, i, data_batch, outputs)
     assert written(tmp_path) == ['val_batch2_40.png', 'val_batch5_40.png']
+
+
+def drawn_clips(hook, tmp_path, num_clips, batch_size, mode='val'):
+    """Numbers of the clips of a loop that are drawn."""
+    drawn = []
+    hook._visualizer.add_clip = lambda name, *args, **kwargs: drawn.append(
+        int(name.rpartition('_')[2])
+    )
+    loader = SimpleNamespace(dataset=range(num_clips))
+    runner = SimpleNamespace(iter=7, val_dataloader=loader)
+    after = getattr(hook, f'after_{mode}_iter')
+    for batch, first in enumerate(range(0, num_clips, batch_size)):
+        count = min(batch_size, num_clips - first)
+        data_batch = dict(inputs=dict(log_mel=[torch.zeros(1)] * count))
+        outputs = [
+            SegDataSample(metainfo=dict(video_id=f'{first + k}'))
+            for k in range(count)
+        ]
+        after(runner, batch, data_batch, outputs)
+    return drawn
+
+
+@pytest.mark.parametrize('batch_size', [1, 4, 7])
+def test_a_validation_draws_some_clips_evenly(make_hook, tmp_path, batch_size):
+    hook = make_hook(draw=True)
+    for num_clips in (3, 8, 21, 80):
+        drawn = drawn_clips(hook, tmp_path, num_clips, batch_size)
+        assert len(drawn) == min(8, num_clips)
+        steps = np.diff([*drawn, num_clips])
+        assert drawn[0] == 0 and steps.max() - steps.min() <= 1
+        # The same ones the next time.
+        assert drawn_clips(hook, tmp_path, num_clips, batch_size) == drawn
+
+
+def test_number_of_clips_of_a_validation(make_hook, tmp_path):
+    assert drawn_clips(make_hook(draw=True, max_clips=2), tmp_path, 9, 2) == [
+        0,
+        5,
+    ]
+    every = make_hook(draw=True, max_clips=None)
+    assert drawn_clips(every, tmp_path, 9, 2) == list(range(9))
+
+
+def test_a_test_draws_them_all(make_hook, tmp_path):
+    hook = make_hook(draw=True, max_clips=2)
+    assert drawn_clips(hook, tmp_path, 20, 3, 'test') == list(range(20))
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+@pytest.mark.parametrize('interval', [2, 5])
+def test_clips_of_every_few_batches(make_hook, tmp_path, batch_size, interval):
+    """Of those batches, as many clips as may be drawn."""
+    hook = make_hook(draw=True, interval=interval, max_clips=3)
+    for _ in range(2):
+        drawn = drawn_clips(hook, tmp_path, 60, batch_size)
+        assert len(drawn) == 3
+        for clip in drawn:
+            assert (clip // batch_size + 1) % interval == 0
+
+
+def test_only_the_first_process_draws(make_hook, tmp_path, monkeypatch):
+    module = sys.modules[type(make_hook(draw=True)).__module__]
+    hook = make_hook(draw=True, max_clips=4)
+    loader = dict(num_clips=8, batch_size=1)
+    assert drawn_clips(hook, tmp_path, **loader) == [0, 2, 4, 6]
+    # Of two processes each meets every second clip: its own first four.
+    monkeypatch.setattr(module, 'get_world_size', lambda: 2)
+    assert drawn_clips(hook, tmp_path, **loader)[:4] == [0, 1, 2, 3]
+    monkeypatch.setattr(module, 'is_main_process', lambda: False)
+    assert drawn_clips(hook, tmp_path, **loader) == []
+
+
+@pytest.mark.parametrize('max_clips', [0, -1])
+def test_number_of_clips_is_checked(make_hook, max_clips):
+    with pytest.raises(ValueError, match=f'max_clips .* got {max_clips}'):
+        make_hook(draw=True, max_clips=max_clips)
 
 
 def test_nothing_is_drawn_by_default(make_hook, tmp_path):

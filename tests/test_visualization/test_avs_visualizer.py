@@ -111,6 +111,37 @@ def test_rows_without_truth_or_prediction(tmp_path):
         assert not any(rows[-1].captions)
 
 
+def test_row_of_uncertainty(tmp_path):
+    """Where every sample has it, resized to the frame's file."""
+    visualizer = make_visualizer(tmp_path)
+    samples = make_clip(tmp_path)
+    for k, sample in enumerate(samples):
+        values = torch.zeros(1, SIZE[0] // 2, SIZE[1] // 2)
+        values[:, :, SIZE[1] // 4 :] = 0.1 * k
+        sample.set_data(dict(uncertainty=PixelData(data=values)))
+    rows = visualizer.clip_rows(samples, np.zeros((3, 1, 96, 64)))
+    labels = ['frame', 'truth', 'prediction', 'uncertainty']
+    assert [row.label for row in rows[:-1]] == labels
+    for k, image in enumerate(rows[3].images):
+        assert image.shape == SIZE
+        np.testing.assert_allclose(image[:, : SIZE[1] // 2 - 2], 0)
+        np.testing.assert_allclose(image[:, SIZE[1] // 2 + 2 :], 0.1 * k)
+    assert rows[3].captions == ['mean 0.000', 'mean 0.050', 'mean 0.100']
+    sheet = visualizer.add_clip('clip', samples)
+    del samples[1].uncertainty
+    labels = [row.label for row in visualizer.clip_rows(samples)]
+    assert 'uncertainty' not in labels
+    assert visualizer.add_clip('clip', samples).shape[0] < sheet.shape[0]
+
+
+def test_uncertainty_in_half_precision(tmp_path):
+    samples = make_clip(tmp_path, num_frames=1)
+    values = torch.full((1, *SIZE), 0.25, dtype=torch.bfloat16)
+    samples[0].set_data(dict(uncertainty=PixelData(data=values)))
+    row = make_visualizer(tmp_path).clip_rows(samples)[-1]
+    assert (row.images[0] == 0.25).all()
+
+
 def test_ignored_pixels_are_not_drawn_as_truth(tmp_path):
     samples = make_clip(tmp_path)
     for sample in samples:

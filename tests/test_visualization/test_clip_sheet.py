@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmavs.visualization import SheetRow, draw_clip_sheet
-from mmavs.visualization.clip_sheet import log_mel_row
+from mmavs.visualization.clip_sheet import log_mel_row, uncertainty_row
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -129,8 +129,10 @@ def test_log_mel_has_time_to_the_right_and_pitch_upwards():
     row = log_mel_row(log_mel)
     assert row.images[0].shape == (64, 96)
     sheet = draw_clip_sheet([SheetRow('f', plain(BLUE, 2)), row])
-    below = np.nonzero((sheet == BLUE).all(-1))[0].max() + 5
-    half = sheet[below:, : sheet.shape[1] // 2].astype(int)
+    rows, columns = np.nonzero((sheet == BLUE).all(-1))
+    # Below the first of the two pictures.
+    end = columns.min() + np.diff(np.unique(columns)).argmax()
+    half = sheet[rows.max() + 5 :, columns.min() : end].astype(int)
     loud = (half[..., 0] > 240) & (half[..., 2] < 225)
     quiet = half.sum(-1) < 30
     assert loud.any() and quiet.any()
@@ -138,3 +140,90 @@ def test_log_mel_has_time_to_the_right_and_pitch_upwards():
     quiet_rows, quiet_columns = np.nonzero(quiet)
     assert rows.mean() > quiet_rows.mean()
     assert columns.mean() > quiet_columns.mean()
+
+
+def long_name(length):
+    return 'ab_cd' * (length // 5)
+
+
+def test_long_titles_are_broken_and_cut():
+    """In the width of a sheet of one frame, in three lines at most."""
+    rows = [SheetRow('a', plain(RED, 1))]
+    sheets = [
+        draw_clip_sheet(rows, title=title)
+        for title in ('', 'ab', long_name(60), long_name(600))
+    ]
+    heights = [sheet.shape[0] for sheet in sheets]
+    assert heights == sorted(heights) and heights[0] < heights[1] < heights[2]
+    assert heights[3] - heights[1] == pytest.approx(40, abs=3)
+    for sheet in sheets[2:]:
+        assert len({sheet.shape[1] for sheet in sheets}) == 1
+        assert (sheet[:60, :4] == 255).all() and (sheet[:60, -4:] == 255).all()
+
+
+def test_captions_stay_in_their_column():
+    rows = [SheetRow('a', plain(RED, 3), ['', long_name(300), ''])]
+    sheet = draw_clip_sheet(rows)
+    red, columns = np.nonzero((sheet == RED).all(-1))
+    below = sheet[red.max() + 4 :]
+    text = np.nonzero((below < 100).any(-1).any(0))[0]
+    ends = np.nonzero(np.diff(np.unique(columns)) > 1)[0]
+    left, right = np.unique(columns)[ends[0]], np.unique(columns)[ends[1] + 1]
+    assert len(text) > 50 and left < text.min() and text.max() < right
+
+
+def test_names_of_classes_are_no_formulas():
+    rows = [SheetRow('a', plain(RED, 2))]
+    sheet = draw_clip_sheet(rows, legend={r'$\bad{$': BLUE, 'x' * 200: BLUE})
+    assert share(sheet, RED) > 0.3 and share(sheet, BLUE) > 0
+
+
+def test_uncertainty_has_one_scale():
+    """0.5 is the brightest, whatever else a sheet holds; 0 the darkest."""
+    bright, dark = np.full((20, 20), 0.5), np.zeros((20, 20))
+    dim = np.full((20, 20), 0.25)
+    corners = []
+    for maps in ([dim, dark], [dim, bright], [dim, dim]):
+        row = uncertainty_row(maps)
+        assert row.imshow['vmin'] == 0 and row.imshow['vmax'] == 0.5
+        sheet = draw_clip_sheet([SheetRow('f', plain(RED, 2)), row])
+        y, x = np.nonzero((sheet == RED).all(-1))
+        corners.append(
+            [
+                sheet[y.max() + 60, x.min() + 20],
+                sheet[y.max() + 60, x.max() - 20],
+            ]
+        )
+    (dim, dark), (dim_too, bright), (also_dim, _) = np.array(corners, int)
+    assert (dim == dim_too).all() and (dim == also_dim).all()
+    # Brightness grows with it: told apart without colours, too.
+    assert dark.sum() + 150 < dim.sum() < bright.sum() - 100
+    assert row.captions == ['mean 0.250', 'mean 0.250']
+
+
+def test_colour_bar_stands_beside_its_row():
+    """It shifts nothing: the columns of all rows stay one."""
+    frames = SheetRow('f', plain(RED, 3))
+    row = uncertainty_row([np.zeros((20, 20))] * 3)
+    with_bar = draw_clip_sheet([frames, row])
+    y, x = np.nonzero((with_bar == RED).all(-1))
+    below = with_bar[y.max() + 5 :].astype(int)
+    # The darkest colour of the map, the whole row.
+    dark = np.abs(below - (0, 34, 78)).max(-1) < 3
+    columns = np.nonzero(dark.mean(0) > 0.5)[0]
+    assert abs(columns.min() - x.min()) <= 1
+    assert abs(columns.max() - x.max()) <= 1
+    # To its right the end of the bar, yellow, within the sheet.
+    yellow = np.nonzero(np.abs(below - (254, 232, 56)).max(-1) < 20)
+    assert len(yellow[1]) and yellow[1].min() > columns.max() + 2
+    assert yellow[1].max() < with_bar.shape[1] - 10
+    assert (with_bar[:, -1] == 255).all()
+
+
+def test_flat_and_tall_frames():
+    """Neither a line nor a tower."""
+    flat = draw_clip_sheet([SheetRow('f', plain(RED, 2, (10, 200)))])
+    tall = draw_clip_sheet([SheetRow('f', plain(RED, 2, (400, 10)))])
+    square = draw_clip_sheet([SheetRow('f', plain(RED, 2, (20, 20)))])
+    assert flat.shape[1] > 1.4 * square.shape[1]
+    assert square.shape[0] < tall.shape[0] < 2.2 * square.shape[0]

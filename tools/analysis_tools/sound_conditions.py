@@ -3,7 +3,7 @@
 Prints a table and writes it as JSON. Every score is against the mask of the
 matched sound: a model that listens falls when the sound is another one. The
 conditions twin and swapped need a test set with pairs, as the synthetic ones
-are; on AVSBench give --conditions matched silence.
+are; on AVSBench give --conditions matched silence noise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def parse_args() -> argparse.Namespace:
         default=['matched', 'twin', 'swapped', 'silence'],
         choices=sorted(SOUND_CONDITIONS),
         metavar='NAME',
-        help=f'among {", ".join(sorted(SOUND_CONDITIONS))}; default: all',
+        help=f'among {", ".join(sorted(SOUND_CONDITIONS))}; default: '
+        'matched twin swapped silence',
     )
     parser.add_argument('--out', help='JSON file to write the scores to')
     parser.add_argument('--work-dir', help='where the logs go')

@@ -17,21 +17,24 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar(
-    label: str, transient: bool = False
-) -> Iterator[Callable[[int, int], None]]:
+    label: str, transient: bool = False, unit: str = ''
+) -> Iterator[Callable[[float, float | None], None]]:
     """Show a bar on standard error.
 
     Args:
         label: what is counted.
         transient: leave nothing of it, neither on a terminal nor in a file.
+        unit: what it is counted in.
 
     Yields:
         The callback that moves it: how many are done, and of how many.
     """
     columns = (
-        TextColumn('{task.description}'),
+        # The name of a file is no markup.
+        TextColumn('{task.description}', markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn(unit),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)

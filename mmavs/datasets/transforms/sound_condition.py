@@ -1,4 +1,4 @@
-"""What a clip sounds like: its own audio, another's, or nothing."""
+"""What a clip sounds like: its own audio, another's, noise, or nothing."""
 
 import copy
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmavs.datasets.transforms.load_audio import LoadAudio, load_waveform
+from mmavs.functional.sounds import silence, white_noise
 
 Load = Callable[[str], np.ndarray]
 
@@ -18,9 +19,14 @@ def matched_sound(results: dict, load: Load) -> np.ndarray:
     return results['waveform']
 
 
-def silence(results: dict, load: Load) -> np.ndarray:
+def muted_sound(results: dict, load: Load) -> np.ndarray:
     """Return zero samples, as many as the clip's own waveform has."""
-    return np.zeros_like(results['waveform'])
+    return silence(len(results['waveform']))
+
+
+def noise_sound(results: dict, load: Load) -> np.ndarray:
+    """Return white noise, as long as the clip's own waveform."""
+    return white_noise(len(results['waveform']))
 
 
 def paired_sound(results: dict, load: Load, relation: str) -> np.ndarray:
@@ -41,7 +47,8 @@ PAIRED_CONDITIONS = ('twin', 'swapped')
 # name -> (results after LoadAudio, loader) -> waveform
 SOUND_CONDITIONS: dict[str, Callable[[dict, Load], np.ndarray]] = dict(
     matched=matched_sound,
-    silence=silence,
+    silence=muted_sound,
+    noise=noise_sound,
     **{
         name: partial(paired_sound, relation=name)
         for name in PAIRED_CONDITIONS
@@ -73,7 +80,8 @@ class SoundCondition(BaseTransform):
 
     Args:
         condition (str): 'matched' keeps the clip's own audio, 'silence'
-            mutes it, 'twin' and 'swapped' take the audio of the clip that
+            mutes it, 'noise' puts white noise in its place, the same for
+            every clip, 'twin' and 'swapped' take the audio of the clip that
             the dataset's pairs file names. Defaults to 'matched'.
         backend_args (dict, optional): Arguments of the file backend.
 

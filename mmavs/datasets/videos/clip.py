@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .audio import AudioStretch, read_audio
+from .audio import read_audio
 from .container import VideoLimits
 from .frames import VideoFrame, read_frames
+from .sound_line import AudioStretch
 
 
 @dataclass(frozen=True, eq=False)

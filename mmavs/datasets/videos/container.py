@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,6 +13,11 @@ from typing import Any
 import av
 
 from mmavs.datasets.errors import DataError, MissingDataError
+
+from .file_bytes import FileBytes
+
+# Where a track has nothing for longer, its timestamps are broken.
+MAX_GAP_S = 6 * 3600
 
 # FFmpeg's errors, and what PyAV raises for values it has no word for.
 _FAILURES = (
@@ -26,6 +31,28 @@ _FAILURES = (
 )
 
 
+@contextmanager
+def reading(path: str | os.PathLike) -> Iterator[None]:
+    """Let what fails within leave as a :class:`DataError`.
+
+    Args:
+        path: The file, for the message.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except _FAILURES as error:
+        raise _data_error(path, error) from error
+
+
+def _data_error(
+    path: str | os.PathLike, error: BaseException, failure: str | None = None
+) -> DataError:
+    reason = failure or getattr(error, 'strerror', None) or str(error)
+    return DataError(f'{os.fspath(path)} cannot be read as a video: {reason}')
+
+
 @dataclass(frozen=True)
 class VideoLimits:
     """What reading one video may take.
@@ -33,7 +60,8 @@ class VideoLimits:
     Attributes:
         max_pixels: largest width x height of a frame.
         max_wall_s: longest time in seconds that one call may read and
-            decode.
+            decode. Of what is read as a stream, all that happens between
+            opening and closing counts: it needs ``math.inf``.
     """
 
     max_pixels: int = 40_000_000
@@ -67,7 +95,7 @@ class VideoFile:
     def __enter__(self) -> VideoFile:
         deadline_s = time.monotonic() + self.limits.max_wall_s
         try:
-            self._bytes = _Bytes(self.path, deadline_s)
+            self._bytes = FileBytes(self.path, deadline_s)
             self._open()
         except BaseException as error:
             self._close()
@@ -106,10 +134,7 @@ class VideoFile:
         if isinstance(error, _FAILURES) and (
             failure or not isinstance(error, DataError)
         ):
-            reason = getattr(error, 'strerror', None) or str(error)
-            raise DataError(
-                f'{self.path} cannot be read as a video: {failure or reason}'
-            ) from error
+            raise _data_error(self.path, error, failure) from error
 
     def rewind(self) -> None:
         """Start anew, as after opening."""
@@ -186,8 +211,8 @@ class VideoFile:
             they are shown or heard.
 
         Raises:
-            DataError: If there is no such track, or a packet is incomplete
-                or does not decode.
+            DataError: If there is no such track, a packet is incomplete
+                or does not decode, or the end of the file is missing.
         """
         stream = self.stream(kind)
         begun = False
@@ -200,6 +225,7 @@ class VideoFile:
             except av.error.InvalidDataError:
                 frames, damaged = [], True
             if damaged and begun:
+                self._check_end()
                 raise DataError(f'{self.path}: the {kind} is damaged')
             for frame in frames:
                 begun = True
@@ -209,6 +235,28 @@ class VideoFile:
                     yield None, frame
                 else:
                     yield frame.pts * stream.time_base, frame
+        self._check_end()
+
+    def header_duration(self, kind: str) -> Fraction | None:
+        """Seconds that a track lasts, as the file says.
+
+        Args:
+            kind: ``video`` or ``audio``.
+        """
+        stream = self.stream(kind)
+        if stream.duration:
+            return stream.duration * stream.time_base
+        if self._container.duration:
+            return Fraction(self._container.duration, av.time_base)
+        return None
+
+    def _check_end(self) -> None:
+        size, promised = self._bytes.size, self._bytes.promised_size()
+        if size < promised:
+            raise DataError(
+                f'{self.path} is truncated: it has {size:,} of '
+                f'{promised:,} bytes'
+            )
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self.limits.max_pixels:
@@ -216,45 +264,3 @@ class VideoFile:
                 f'{self.path}: a frame may have {self.limits.max_pixels} '
                 f'pixels, got {width} x {height}'
             )
-
-
-class _Bytes:
-    """The bytes of a file for FFmpeg, until a deadline.
-
-    Errors of reading are kept in ``failure`` and end the file there: PyAV
-    would raise them in a later call, of another file even.
-    """
-
-    def __init__(self, path: str, deadline_s: float) -> None:
-        # Opening a pipe waits for its other end.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise DataError(f'{path} is not a file')
-        self._file = open(path, 'rb')  # noqa: SIM115
-        self._deadline_s = deadline_s
-        self.failure: str | None = None
-
-    def read(self, size: int) -> bytes:
-        if self.failure or time.monotonic() > self._deadline_s:
-            self.failure = self.failure or 'it takes too long'
-            return b''
-        try:
-            return self._file.read(size)
-        except OSError as error:
-            self.failure = str(error)
-            return b''
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def check(self) -> None:
-        """Raise what reading came upon, or that time is over."""
-        if time.monotonic() > self._deadline_s:
-            self.failure = self.failure or 'it takes too long'
-        if self.failure:
-            raise DataError(self.failure)

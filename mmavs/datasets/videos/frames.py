@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-import av
 import numpy as np
 
 from mmavs.datasets.errors import DataError
 
-from .container import VideoFile, VideoLimits
-from .orientation import upright
+from .container import MAX_GAP_S, VideoLimits, reading
+from .pictures import ShownPicture, shown_pictures
 
 # The last frame stays for as long after the end of a video.
 END_TOLERANCE_S = Fraction(1, 4)
-# In frames.
-_FINE_TICK = Fraction(1, 4)
-# Up to here it is not worth while to seek.
-_SEEK_FROM_S = 4
 
 
 class VideoEndsError(DataError):
@@ -48,10 +41,13 @@ class VideoFrame:
         image: (H, W, 3) uint8 RGB, upright; pixels as stored, that is
             without regard to a pixel aspect ratio.
         time_s: when it appears, in seconds since the first frame.
+        end_s: when it disappears, None if that is not known. Of the last
+            frame of a video it may be a guess.
     """
 
     image: np.ndarray
     time_s: float
+    end_s: float | None = None
 
 
 def read_frames(
@@ -59,12 +55,13 @@ def read_frames(
     times_s: Iterable[float],
     limits: VideoLimits | None = None,
 ) -> Iterator[VideoFrame]:
-    """Read what is on screen at given times.
+    """Read what is on screen at given times, all of which must be there.
 
     That is the last frame that has appeared by then, whatever the frame
     rate; in a video of constant rate r its index is floor(r t). The video is
     decoded as a stream from the key frame before the first time: memory
-    depends neither on its length nor on the number of frames asked for.
+    depends neither on its length nor on the number of frames asked for. All
+    frames are of one size: where it changes, that of the first one.
 
     Args:
         path: The video.
@@ -81,147 +78,113 @@ def read_frames(
         DataError: If the file is no video, has no video track or no frames,
             is damaged up to the last time, or exceeds a limit.
     """
-    times = [Fraction(t) for t in times_s]
-    if sorted(times) != times or (times and times[0] < 0):
-        raise ValueError(
-            f'times_s must be ascending from 0, got {list(map(float, times))}'
-        )
-    if not times:
-        return
-    with VideoFile(path, limits) as file:
-        origin = first_frame_time(file)
-        frames = _frames_from(file, origin, times[0])
-        yield from _frames_at(file.path, frames, times)
+    times = list(_ascending(times_s))
+    yield from _frames_at(path, iter(times), END_TOLERANCE_S, limits)
 
 
-def first_frame_time(file: VideoFile) -> Fraction:
-    """When the first frame appears, on the clock of the container.
+def stream_frames(
+    path: str | os.PathLike,
+    times_s: Iterable[float] | None = None,
+    tolerance_s: float = 0.0,
+    limits: VideoLimits | None = None,
+) -> Iterator[VideoFrame]:
+    """Read what is on screen at given times, up to the end of the video.
+
+    Like :func:`read_frames`, but the times may go on for ever.
 
     Args:
-        file: An open video; it is at its beginning before and after.
+        path: The video.
+        times_s: Seconds since the first frame, ascending; None: every frame
+            that is shown for some time, when it appears.
+        tolerance_s: With 0, the last time is before the end of the video;
+            else it may be as long after it.
+        limits: What reading may take.
 
-    Returns:
-        Seconds.
+    Yields:
+        VideoFrame: One for each time, or one for each frame.
 
     Raises:
-        DataError: If there is no video track or no frame.
+        ValueError: If the times are negative or not ascending.
+        MissingDataError: If there is no such file.
+        DataError: If the file is no video, has no video track or no frames,
+            is damaged or truncated, or exceeds a limit.
     """
-    first = next(file.decode('video'), None)
-    if first is None:
-        raise DataError(f'{file.path} has no frame that can be decoded')
-    file.rewind()
-    return first[0] or Fraction(0)
+    if times_s is None:
+        for picture in shown_pictures(path, limits=limits):
+            _check_still(path, picture)
+            yield _to_frame(path, picture)
+        return
+    try:
+        yield from _frames_at(
+            path, _ascending(times_s), Fraction(tolerance_s), limits, True
+        )
+    except VideoEndsError:
+        pass
 
 
-def _frames_from(
-    file: VideoFile, origin: Fraction, start: Fraction
-) -> Iterator[tuple[Fraction, Any]]:
-    """Decode from the key frame before ``start``, or from the beginning.
-
-    Indices of containers may be wrong or missing: only a first frame that
-    is not too late shows that seeking led to the right place.
-
-    Args:
-        file: An open video, at its beginning.
-        origin: Time of the first frame on the clock of the container.
-        start: Seconds since the first frame.
-
-    Yields:
-        As :func:`_timed_frames` does.
-    """
-    for back_s in (0, 10) if start > _SEEK_FROM_S else ():
-        try:
-            file.seek('video', origin + start - back_s)
-            frames = _timed_frames(file, origin)
-            time, frame = next(frames)
-        except (av.FFmpegError, DataError, StopIteration):
-            continue
-        if frame.pts is not None and time <= start:
-            return itertools.chain([(time, frame)], frames)
-    if start > _SEEK_FROM_S:
-        file.rewind()
-    return _timed_frames(file, origin)
-
-
-def _timed_frames(
-    file: VideoFile, origin: Fraction
-) -> Iterator[tuple[Fraction, Any]]:
-    """Decode the frames with their times.
-
-    Where the video has a constant rate, what the container made of the times
-    by rounding is undone. A frame without a timestamp follows the one before
-    it at that rate; one that is earlier than the one before is left out.
-
-    Args:
-        file: An open video; decoding begins where it is.
-        origin: Time of the first frame on the clock of the container.
-
-    Yields:
-        Seconds since the first frame, and the frame.
-    """
-    stream = file.stream('video')
-    rate = stream.average_rate or stream.guessed_rate
-    # A tick that is hardly shorter than a frame is what it is by design.
-    is_rounded = rate and rate * stream.time_base < _FINE_TICK
-    last: Fraction | None = None
-    for time, frame in file.decode('video'):
-        if time is not None:
-            time -= origin
-            if is_rounded:
-                exact = round(time * rate) / rate
-                if abs(exact - time) < stream.time_base:
-                    time = exact
-        elif last is None:
-            time = Fraction(0)
-        elif rate:
-            time = last + 1 / rate
-        else:
-            raise DataError(
-                f'{file.path} has neither timestamps nor a frame rate'
+def _ascending(times_s: Iterable[float]) -> Iterator[Fraction]:
+    before = Fraction(0)
+    for time_s in times_s:
+        time = Fraction(time_s)
+        if time < before:
+            raise ValueError(
+                f'times_s must be ascending from 0, got {time_s:g} after '
+                f'{float(before):g}'
             )
-        if last is None or time >= last:
-            last = time
-            yield time, frame
+        yield time
+        before = time
 
 
 def _frames_at(
-    path: str,
-    frames: Iterator[tuple[Fraction, Any]],
-    times: Sequence[Fraction],
+    path: str | os.PathLike,
+    times: Iterator[Fraction],
+    tolerance: Fraction,
+    limits: VideoLimits | None,
+    checks_stills: bool = False,
 ) -> Iterator[VideoFrame]:
     """Pick the frames of ascending times, in seconds since the first."""
-    shown_time, shown = next(frames)
-    upcoming = next(frames, None)
-    picked, gap = None, Fraction(0)
-    for time in times:
-        while upcoming is not None and upcoming[0] <= time:
-            gap = upcoming[0] - shown_time
-            shown_time, shown = upcoming
-            picked = None
-            upcoming = next(frames, None)
-        if upcoming is None:
-            # Not every container tells how long the last frame lasts.
-            end = shown_time + (shown.duration * shown.time_base or gap)
-            if time > end + END_TOLERANCE_S:
-                raise VideoEndsError(
-                    f'{path} is too short: it ends at {float(end):.2f} s, '
-                    f'a frame is needed at {float(time):.2f} s',
-                    float(end),
-                )
-        if picked is None:
-            if shown.is_corrupt:
-                raise DataError(
-                    f'{path}: the video is damaged at '
-                    f'{float(shown_time):.2f} s'
-                )
-            picked = VideoFrame(_image(shown), float(shown_time))
-        yield picked
+    first = next(times, None)
+    if first is None:
+        return
+    pictures = shown_pictures(path, first, limits)
+    shown = next(pictures)
+    frame = None
+    for time in itertools.chain([first], times):
+        while shown.end <= time and not shown.is_last:
+            shown, frame = next(pictures), None
+        if time > shown.end + tolerance or (
+            # Without a tolerance there is nothing to be seen at the end.
+            shown.is_last and not tolerance and time == shown.end
+        ):
+            raise VideoEndsError(
+                f'{os.fspath(path)} is too short: it ends at '
+                f'{float(shown.end):.2f} s, a frame is needed at '
+                f'{float(time):.2f} s',
+                float(shown.end),
+            )
+        if frame is None:
+            if checks_stills:
+                _check_still(path, shown)
+            frame = _to_frame(path, shown)
+        yield frame
 
 
-def _image(frame: Any) -> np.ndarray:
-    # swscale takes a thread for each core otherwise.
-    image = frame.to_ndarray(format='rgb24', threads=1)
-    if not frame.rotation:
-        return image
-    matrix = bytes(frame.side_data['DISPLAYMATRIX'])
-    return upright(image, struct.unpack('=9i', matrix))
+def _check_still(path: str | os.PathLike, picture: ShownPicture) -> None:
+    if picture.end - picture.time > MAX_GAP_S:
+        raise DataError(
+            f'{os.fspath(path)} has no frame from '
+            f'{float(picture.time):.2f} to {float(picture.end):.2f} s: its '
+            'timestamps are broken'
+        )
+
+
+def _to_frame(path: str | os.PathLike, picture: ShownPicture) -> VideoFrame:
+    with reading(path):
+        if picture.frame.is_corrupt:
+            raise DataError(
+                f'{os.fspath(path)}: the video is damaged at '
+                f'{float(picture.time):.2f} s'
+            )
+        return VideoFrame(
+            picture.image(), float(picture.time), float(picture.end)
+        )

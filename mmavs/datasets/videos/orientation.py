@@ -5,6 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 
+def is_turned(matrix: tuple[int, ...]) -> bool:
+    """Whether a display matrix exchanges width and height.
+
+    Args:
+        matrix: As for :func:`upright`.
+    """
+    a, b, _, c, d = matrix[:5]
+    return abs(b) + abs(c) > abs(a) + abs(d)
+
+
 def upright(image: np.ndarray, matrix: tuple[int, ...]) -> np.ndarray:
     """Turn and mirror a picture as the display matrix of its video says.
 
@@ -25,7 +35,7 @@ def upright(image: np.ndarray, matrix: tuple[int, ...]) -> np.ndarray:
         (x', y') = (a x + c y, b x + d y)
     """
     a, b, _, c, d = matrix[:5]
-    if abs(b) + abs(c) > abs(a) + abs(d):
+    if is_turned(matrix):
         # x' comes from y, y' from x.
         image = image.swapaxes(0, 1)
         sign_x, sign_y = c, b

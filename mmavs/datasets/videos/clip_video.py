@@ -1,0 +1,53 @@
+"""A video made of the files of a clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmavs.datasets.errors import MissingDataError
+from mmavs.datasets.files import exists
+from mmavs.datasets.layout import Layout
+from mmavs.datasets.transforms.load_frame import load_frame
+from mmavs.visualization.overlay_video import OverlayVideo
+
+from .raw_clips import clip_paths
+from .sound_track import stream_sound
+
+
+def write_clip_video(
+    root: str | os.PathLike,
+    layout: Layout,
+    clip: Mapping[str, str],
+    path: str | os.PathLike,
+) -> None:
+    """Write a clip of a data set as an mp4 file with sound.
+
+    Each frame is on screen for a second, so that what is read of the video
+    at the published times is that frame. Compression changes its pixels a
+    little.
+
+    Args:
+        root: The folder of the layout.
+        layout: Where the files are.
+        clip: Its row in the CSV file, column to value.
+        path: The video.
+
+    Raises:
+        MissingDataError: If a frame or the sound is missing.
+        DataError: If one of them cannot be read.
+        ValueError: If the frames differ in size.
+        OSError: If the video cannot be written.
+    """
+    *frame_paths, audio_path = (
+        str(Path(root, name)) for name in clip_paths(layout, clip)
+    )
+    if not exists(audio_path):
+        raise MissingDataError(f'audio {audio_path} does not exist')
+    frames = (load_frame(name)[..., ::-1] for name in frame_paths)
+    first = next(frames)
+    with OverlayVideo(path, first.shape[:2], stream_sound(audio_path)) as file:
+        file.add(first, 1)
+        for second, frame in enumerate(frames, 2):
+            file.add(frame, second)
