@@ -3,7 +3,8 @@
 Writes a synthetic AVSBench, teaches a small audio network its sounds, trains
 the tiny model on single sources (S4) and from there on multiple sources
 (MS3), tests both with the right sound and with wrong ones, and draws a sheet
-per test clip. Each step is one command of this repository, shown before it
+per test clip. In the end a test clip becomes a video file, in which the model
+marks what sounds. Each step is one command of this repository, shown before it
 runs. What is finished is not done again; what was interrupted goes on.
 """
 
@@ -37,7 +38,7 @@ from steps.synthetic import (
 
 CONDITIONS = ('matched', 'twin', 'swapped', 'silence')
 # How the names of what the demo writes begin.
-OWN = ('audio', 's4', 'ms3', 'logs', 'steps', 'summary')
+OWN = ('audio', 's4', 'ms3', 'video', 'logs', 'steps', 'summary')
 console = Console(highlight=False)
 
 
@@ -176,7 +177,39 @@ def plan(args: argparse.Namespace) -> list[Step]:
             ),
         ]
         previous = out
-    return steps
+    return [*steps, *video_steps(work, data, previous)]
+
+
+def video_steps(work: Path, data: Path, trained: Path) -> list[Step]:
+    """Make a video of a test clip, and mark in it what sounds."""
+    video = work / 'video'
+    return [
+        Step(
+            'video_made',
+            'Make a video file of a test clip',
+            (
+                'tools/dataset_converters/avsbench_to_videos.py',
+                *(str(data), str(video)),
+                *('--subset', 'ms3', '--split', 'test', '--limit', '1'),
+            ),
+            output=video,
+            folder=video,
+        ),
+        Step(
+            'video_marked',
+            'Mark what sounds in it, ten times a second',
+            (
+                'tools/infer.py',
+                str(video),
+                *('--config', 'configs/mmvae_tiny_ms3.py'),
+                *('--checkpoint', f'BEST:{trained}'),
+                *('--out', str(work / 'video_marked')),
+                *('--fps', '10', '--samples', '8'),
+            ),
+            output=work / 'video_marked',
+            folder=work / 'video_marked',
+        ),
+    ]
 
 
 def _short(line: str) -> str:
@@ -226,6 +259,12 @@ def show(summary: dict, work: Path) -> None:
         f'{sheets(work, "s4")} and {sheets(work, "ms3")}; the numbers: '
         f'{work / "summary.json"}'
     )
+    for overlay in sorted((work / 'video_marked').glob('*/overlay.mp4')):
+        console.print(
+            f'To watch and hear: {overlay}; over time: '
+            f'{overlay.with_name("timeline.png")}',
+            markup=False,
+        )
 
 
 def perform(runner: StepRunner, step: Step, key: str) -> None:

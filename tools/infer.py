@@ -46,9 +46,9 @@ def load(args: argparse.Namespace) -> Any:
     with console.status('loading the model'):
         from mmengine.config import DictAction
 
-        from mmavs.apis.inferencer import AVSInferencer
-        from mmavs.apis.recordings.recording import frame_rate
-        from mmavs.apis.windows import check_overlap
+        from mmavs.inference.inferencer import AVSInferencer
+        from mmavs.inference.recordings.recording import frame_rate
+        from mmavs.inference.windows import check_overlap
 
         options = Parser()
         options.add_argument('--cfg-options', nargs='*', action=DictAction)
@@ -75,7 +75,7 @@ def list_sources(paths: Sequence[str]) -> tuple[list[str], int]:
     Returns:
         Their paths, and how many inputs are none.
     """
-    from mmavs.apis.recordings import list_inputs
+    from mmavs.inference.recordings import list_inputs
 
     sources, num_failed = {}, 0
     for path in paths:
@@ -105,9 +105,9 @@ def segment(
     Returns:
         How many failed.
     """
-    from mmavs.apis.prediction_files import write_prediction
-    from mmavs.apis.result_folder import folder_names
     from mmavs.datasets.files import printable
+    from mmavs.inference.results.prediction_files import write_prediction
+    from mmavs.inference.results.result_folder import folder_names
 
     num_failed = 0
     for number, name in enumerate(folder_names(sources), 1):

@@ -1,9 +1,9 @@
 """Python entry points."""
 
-from mmavs.apis.inferencer import AVSInferencer
-from mmavs.apis.prediction_files import write_prediction
-from mmavs.apis.predictions import FramePrediction, VideoPrediction
-from mmavs.apis.recordings import (
+from mmavs.apis.sound_conditions import evaluate_sound_conditions
+from mmavs.inference.inferencer import AVSInferencer
+from mmavs.inference.predictions import FramePrediction, VideoPrediction
+from mmavs.inference.recordings import (
     ArrayRecording,
     FrameFolderRecording,
     Recording,
@@ -11,8 +11,8 @@ from mmavs.apis.recordings import (
     list_inputs,
     open_recording,
 )
-from mmavs.apis.replaced_sound import replace_sound
-from mmavs.apis.sound_conditions import evaluate_sound_conditions
+from mmavs.inference.replaced_sound import replace_sound
+from mmavs.inference.results.prediction_files import write_prediction
 
 __all__ = [
     'AVSInferencer',

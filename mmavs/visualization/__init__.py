@@ -3,12 +3,10 @@
 from mmavs.visualization.avs_visualizer import AVSLocalVisualizer
 from mmavs.visualization.clip_sheet import SheetRow, draw_clip_sheet
 from mmavs.visualization.overlay import overlay_classes, overlay_mask
-from mmavs.visualization.overlay_video import OverlayVideo
 from mmavs.visualization.timeline import Timeline
 
 __all__ = [
     'AVSLocalVisualizer',
-    'OverlayVideo',
     'SheetRow',
     'Timeline',
     'draw_clip_sheet',

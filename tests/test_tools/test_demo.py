@@ -39,6 +39,9 @@ def demo(monkeypatch, tmp_path):
             )
         elif step.name.startswith('test'):
             step.output.mkdir(exist_ok=True)
+        elif step.name.startswith('video'):
+            (step.output / 'clip').mkdir(parents=True)
+            (step.output / 'clip' / 'overlay.mp4').write_text('')
         else:
             step.output.write_text('')
         if step.name.startswith('train'):
@@ -75,6 +78,8 @@ ALL = [
     'train_ms3',
     'test_ms3',
     'listen_ms3',
+    'video_made',
+    'video_marked',
 ]
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from video_files import write_video
 
 from mmavs.apis import prediction_files
-from mmavs.apis.inferencer import AVSInferencer
+from mmavs.inference.inferencer import AVSInferencer
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'tools' / 'infer.py'

@@ -15,8 +15,9 @@ from mmseg.registry import DATASETS
 from PIL import Image
 from video_files import number_of, write_video
 
+from mmavs.datasets.conversion import convert_videos
 from mmavs.datasets.layout import LAYOUTS, class_palette, read_clips
-from mmavs.datasets.videos import clip_times, convert_videos
+from mmavs.datasets.videos import clip_times
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE_HZ = 16000

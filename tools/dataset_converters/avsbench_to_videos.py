@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmavs.datasets.conversion import write_clip_video
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.files import printable, read_file
 from mmavs.datasets.layout import LAYOUTS, SPLITS, read_clips
-from mmavs.datasets.videos import write_clip_video
 
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

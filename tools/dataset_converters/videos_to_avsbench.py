@@ -14,10 +14,11 @@ import os
 import sys
 from pathlib import Path
 
+from mmavs.datasets.conversion import convert_videos
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.files import printable
 from mmavs.datasets.layout import LAYOUTS
-from mmavs.datasets.videos import VideoLimits, convert_videos
+from mmavs.datasets.videos import VideoLimits
 
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -228,5 +228,5 @@ def find_config(config: str) -> str:
     if spec is None:
         refuse('mmavs is not installed: pip install -e . in its checkout')
     package = Path(spec.submodule_search_locations[0])
-    module = runpy.run_path(str(package / 'apis' / 'shipped_configs.py'))
+    module = runpy.run_path(str(package / 'inference' / 'shipped_configs.py'))
     return module['find_config'](config)

@@ -10,8 +10,7 @@ import soundfile
 from mmavs.datasets import AVSBenchS4Dataset
 from mmavs.datasets.synthetic import write_synthetic_avsbench
 from mmavs.datasets.transforms.load_frame import load_frame
-from mmavs.datasets.videos import SoundTrack
-from mmavs.visualization.overlay_video import OverlayVideo
+from mmavs.datasets.videos import SoundTrack, VideoWriter
 
 
 def write_examples(folder: Path) -> list[Path]:
@@ -48,7 +47,7 @@ def _write_video(path: Path, frames: list, sound_path: str) -> Path:
         sound_path, dtype='float32', always_2d=True
     )
     track = SoundTrack(rate_hz, samples.shape[1], iter([samples.T]))
-    with OverlayVideo(path, frames[0].shape[:2], track) as video:
+    with VideoWriter(path, frames[0].shape[:2], track) as video:
         for end_s, frame in enumerate(frames, 1):
             video.add(frame, end_s)
     return path

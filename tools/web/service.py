@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 from mmavs.apis import AVSInferencer
-from mmavs.apis.prediction_files import write_prediction
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.videos import probe_video
+from mmavs.inference.results.prediction_files import write_prediction
 
 FPS = {'1': 1, '5': 5, 'native': 'native'}
 MEGABYTE = 2**20  # as browsers count

@@ -53,6 +53,13 @@ def _data_error(
     return DataError(f'{os.fspath(path)} cannot be read as a video: {reason}')
 
 
+# Sidecars of a video, a thumbnail say, have its name as well.
+VIDEO_SUFFIXES = frozenset(
+    '.3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv '
+    '.ts .vob .webm .wmv'.split()
+)
+
+
 @dataclass(frozen=True)
 class VideoLimits:
     """What reading one video may take.

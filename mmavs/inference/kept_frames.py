@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmavs.apis.predictions import FramePrediction
+from mmavs.inference.predictions import FramePrediction
 
 
 class KeepingFrames:

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from video_files import chirp, number_of, write_video
 
-from mmavs.apis.recordings import ArrayRecording, VideoRecording
-from mmavs.apis.replaced_sound import replace_sound
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.videos import read_audio, stream_sound
 from mmavs.functional.sounds import white_noise
+from mmavs.inference.recordings import ArrayRecording, VideoRecording
+from mmavs.inference.replaced_sound import replace_sound
 
 RATE_HZ = 16_000
 

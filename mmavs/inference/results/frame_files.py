@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmavs.apis.predictions import FramePrediction
-from mmavs.apis.result_json import frame_row
+from mmavs.datasets.videos import VideoWriter
+from mmavs.inference.predictions import FramePrediction
+from mmavs.inference.results.result_json import frame_row
 from mmavs.visualization.overlay import overlay_classes, overlay_mask
-from mmavs.visualization.overlay_video import OverlayVideo
 from mmavs.visualization.timeline import Timeline
 
 # The standard deviation of a probability that is white in a picture: none is
@@ -46,7 +46,7 @@ class FrameFiles:
         folder: Path,
         classes: Sequence[str],
         palette: Sequence[Sequence[int]],
-        overlay: OverlayVideo | None = None,
+        overlay: VideoWriter | None = None,
         timeline: Timeline | None = None,
         codes: bool = False,
     ) -> None:

@@ -12,18 +12,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmavs.apis.merging import WindowPrediction, merge_windows
-from mmavs.apis.patch_reader import PatchReader
-from mmavs.apis.recordings.array_recording import ArraySound
-from mmavs.apis.windows import (
+from mmavs.datasets.videos import AudioStretch, VideoFrame
+from mmavs.functional.log_mel import vggish_log_mel
+from mmavs.inference.merging import WindowPrediction, merge_windows
+from mmavs.inference.patch_reader import PatchReader
+from mmavs.inference.recordings.array_recording import ArraySound
+from mmavs.inference.windows import (
     Window,
     batch_windows,
     cut_windows,
     own_time_windows,
     published_windows,
 )
-from mmavs.datasets.videos import AudioStretch, VideoFrame
-from mmavs.functional.log_mel import vggish_log_mel
 from mmavs.structures import ClipPrediction
 
 PATCH = 15600

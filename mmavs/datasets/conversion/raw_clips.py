@@ -18,12 +18,8 @@ from mmavs.datasets.layout import (
     read_clips,
     write_clips,
 )
+from mmavs.datasets.videos.container import VIDEO_SUFFIXES
 
-# Sidecars of a video, a thumbnail say, have its name as well.
-VIDEO_SUFFIXES = frozenset(
-    '.3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv '
-    '.ts .vob .webm .wmv'.split()
-)
 _FURTHER_COLUMNS = dict(
     video=Column(None, ('video',)), start=Column(None, ('start',))
 )

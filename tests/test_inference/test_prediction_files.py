@@ -13,11 +13,14 @@ import torch
 from PIL import Image
 from video_files import number_of, picture_of, write_video
 
-from mmavs.apis.frame_files import save_mask, save_uncertainty
-from mmavs.apis.prediction_files import displayed, write_prediction
-from mmavs.apis.predictions import FramePrediction
-from mmavs.apis.recordings import open_recording
-from mmavs.apis.result_json import encode_result
+from mmavs.inference.predictions import FramePrediction
+from mmavs.inference.recordings import open_recording
+from mmavs.inference.results.frame_files import save_mask, save_uncertainty
+from mmavs.inference.results.prediction_files import (
+    displayed,
+    write_prediction,
+)
+from mmavs.inference.results.result_json import encode_result
 from mmavs.version import __version__
 from mmavs.visualization.overlay import PREDICTION_COLOUR
 

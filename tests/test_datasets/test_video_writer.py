@@ -13,7 +13,7 @@ from video_files import chirp, number_of, picture_of
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.transforms.load_audio import resample_waveform
 from mmavs.datasets.videos import SoundTrack, read_audio, read_frames
-from mmavs.visualization import OverlayVideo
+from mmavs.visualization import VideoWriter
 
 SIZE = (48, 64)
 RED = (220, 20, 20)
@@ -34,7 +34,7 @@ def chirp_track(rate_hz=16000, num_channels=1, seconds=3.0, chunk=1000):
 
 
 def write(path, ends=(1, 2, 3), sound=None, size=SIZE, **kwargs):
-    with OverlayVideo(path, size, sound, **kwargs) as video:
+    with VideoWriter(path, size, sound, **kwargs) as video:
         for number, until_s in enumerate(ends):
             video.add(picture(number, size), until_s)
     return path
@@ -110,7 +110,7 @@ def test_pictures_stay_from_the_one_before_to_their_end(tmp_path):
 def test_a_key_frame_every_two_seconds(fps, tmp_path):
     ends = [(k + 1) / fps for k in range(round(6 * fps))]
     path = tmp_path / 'a.mp4'
-    with OverlayVideo(path, SIZE) as video:
+    with VideoWriter(path, SIZE) as video:
         for until_s in ends:
             # Nothing but the time calls for a key frame.
             video.add(picture(7), until_s)
@@ -142,7 +142,7 @@ def test_odd_sizes_repeat_the_edge(size, tmp_path):
 
 
 def test_a_single_pixel(tmp_path):
-    with OverlayVideo(tmp_path / 'a.mp4', (1, 1)) as video:
+    with VideoWriter(tmp_path / 'a.mp4', (1, 1)) as video:
         video.add(np.full((1, 1, 3), RED, np.uint8), 1)
     (frame,) = read_frames(tmp_path / 'a.mp4', [0.5])
     assert frame.image.shape == (2, 2, 3)
@@ -166,7 +166,7 @@ def test_colours_come_back(tmp_path):
     image = np.repeat(np.array(colours, np.uint8), 32, 0)[None]
     image = np.repeat(image, 32, 0)
     path = tmp_path / 'a.mp4'
-    with OverlayVideo(path, image.shape[:2]) as video:
+    with VideoWriter(path, image.shape[:2]) as video:
         video.add(image, 1)
     # Two readers, each with an FFmpeg of its own.
     (frame,) = read_frames(path, [0.5])
@@ -272,7 +272,7 @@ def test_sound_is_taken_along_with_the_pictures(chunk_s, tmp_path):
             yield np.zeros((1, round(16000 * chunk_s)), np.float32)
 
     sound = SoundTrack(16000, 1, chunks())
-    with OverlayVideo(tmp_path / 'a.mp4', SIZE, sound) as video:
+    with VideoWriter(tmp_path / 'a.mp4', SIZE, sound) as video:
         for until_s in (0.04, 0.5, 4.0, 7.0):
             video.add(picture(1), until_s)
             assert until_s <= taken_s + 1e-9
@@ -345,7 +345,7 @@ def open_files():
 def test_an_error_inside_leaves_nothing(num_pictures, kind, tmp_path):
     path, sound, before = tmp_path / 'a.mp4', Sound(), open_files()
     with pytest.raises(kind, match='inside'):
-        with OverlayVideo(path, SIZE, sound.track) as video:
+        with VideoWriter(path, SIZE, sound.track) as video:
             for k in range(num_pictures):
                 video.add(picture(k), k + 1)
             raise kind('inside')
@@ -359,7 +359,7 @@ def test_an_older_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / 'a.mp4'
     path.write_bytes(b'older')
     with pytest.raises(RuntimeError):
-        with OverlayVideo(path, SIZE) as video:
+        with VideoWriter(path, SIZE) as video:
             video.add(picture(1), 1)
             raise RuntimeError
     assert os.listdir(tmp_path) == ['a.mp4']
@@ -405,7 +405,7 @@ def test_no_picture(tmp_path):
 )
 def test_pictures_of_another_size_or_type(image, got, tmp_path):
     path = tmp_path / 'a.mp4'
-    with OverlayVideo(path, SIZE) as video:
+    with VideoWriter(path, SIZE) as video:
         with pytest.raises(
             ValueError, match=rf'must be \(48, 64, 3\) uint8, got {got}'
         ):
@@ -417,7 +417,7 @@ def test_pictures_of_another_size_or_type(image, got, tmp_path):
 
 @pytest.mark.parametrize('until_s', [0.5, 1, -1, np.nan, np.inf])
 def test_times_that_do_not_ascend(until_s, tmp_path):
-    with OverlayVideo(tmp_path / 'a.mp4', SIZE) as video:
+    with VideoWriter(tmp_path / 'a.mp4', SIZE) as video:
         with pytest.raises(ValueError, match='ascend from 0, got 0.0 after 0'):
             video.add(picture(0), 0)
         video.add(picture(1), 1)
@@ -435,11 +435,11 @@ def test_times_that_do_not_ascend(until_s, tmp_path):
 )
 def test_sizes_and_ratios_are_positive(size, ratio, tmp_path):
     with pytest.raises(ValueError, match='must be positive'):
-        OverlayVideo(tmp_path / 'a.mp4', size, sample_aspect_ratio=ratio)
+        VideoWriter(tmp_path / 'a.mp4', size, sample_aspect_ratio=ratio)
 
 
 def test_closing_twice_is_closing_once(tmp_path):
-    video = OverlayVideo(tmp_path / 'a.mp4', SIZE)
+    video = VideoWriter(tmp_path / 'a.mp4', SIZE)
     video.add(picture(5), 1)
     video.close()
     video.close()
@@ -460,7 +460,7 @@ def test_paths_that_cannot_be_written(name, error, tmp_path):
     sound = Sound()
     next(sound.track.chunks)
     with pytest.raises(error, match=rf'{name}\'$'):
-        OverlayVideo(tmp_path / name, SIZE, sound.track)
+        VideoWriter(tmp_path / name, SIZE, sound.track)
     assert sound.is_closed
     assert sorted(os.listdir(tmp_path)) == ['file', 'folder']
 
@@ -473,7 +473,7 @@ def test_a_full_disk(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
     try:
         with pytest.raises(OSError, match=r'File too large: .*a\.mp4\'$'):
-            with OverlayVideo(path, SIZE, sound.track) as video:
+            with VideoWriter(path, SIZE, sound.track) as video:
                 for k in range(200):
                     noise = rng.integers(0, 256, (*SIZE, 3), np.uint8)
                     video.add(noise, k + 1)

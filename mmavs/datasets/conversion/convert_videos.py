@@ -20,10 +20,10 @@ from mmavs.datasets.layout import (
     write_clips,
 )
 from mmavs.datasets.processes import Failure, run_tasks
+from mmavs.datasets.videos import VideoLimits
+from mmavs.datasets.videos.frames import VideoEndsError
 
 from .clip_files import ClipFormat, is_complete, make_clip
-from .container import VideoLimits
-from .frames import VideoEndsError
 from .output_folder import OutputFolder
 from .raw_clips import RawClip, VideoFolder, read_raw_clips
 

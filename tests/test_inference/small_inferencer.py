@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmseg.registry import DATASETS
 
-from mmavs.apis.loading import build_model
 from mmavs.datasets.transforms.load_audio import load_waveform
 from mmavs.datasets.transforms.load_frame import load_frame
+from mmavs.inference.loading import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

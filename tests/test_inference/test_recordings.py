@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video_files import chirp, number_of, write_video
 
-from mmavs.apis.recordings import (
+from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.transforms.load_audio import resample_waveform
+from mmavs.datasets.videos import read_audio
+from mmavs.inference.recordings import (
     ArrayRecording,
     FrameFolderRecording,
     Recording,
@@ -21,10 +24,7 @@ from mmavs.apis.recordings import (
     list_inputs,
     open_recording,
 )
-from mmavs.apis.recordings.recording import frame_rate, sample_times
-from mmavs.datasets.errors import DataError, MissingDataError
-from mmavs.datasets.transforms.load_audio import resample_waveform
-from mmavs.datasets.videos import read_audio
+from mmavs.inference.recordings.recording import frame_rate, sample_times
 
 RATE_HZ = 16000
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmavs.apis.patch_reader import PatchReader
-from mmavs.apis.recordings import Sound
 from mmavs.datasets.videos import VideoFrame
 from mmavs.functional.log_mel import MIN_SAMPLES, SAMPLE_RATE_HZ
+from mmavs.inference.patch_reader import PatchReader
+from mmavs.inference.recordings import Sound
 
 Item = TypeVar('Item')
 

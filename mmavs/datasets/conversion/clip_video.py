@@ -10,10 +10,9 @@ from mmavs.datasets.errors import MissingDataError
 from mmavs.datasets.files import exists
 from mmavs.datasets.layout import Layout
 from mmavs.datasets.transforms.load_frame import load_frame
-from mmavs.visualization.overlay_video import OverlayVideo
+from mmavs.datasets.videos import VideoWriter, stream_sound
 
 from .raw_clips import clip_paths
-from .sound_track import stream_sound
 
 
 def write_clip_video(
@@ -47,7 +46,7 @@ def write_clip_video(
         raise MissingDataError(f'audio {audio_path} does not exist')
     frames = (load_frame(name)[..., ::-1] for name in frame_paths)
     first = next(frames)
-    with OverlayVideo(path, first.shape[:2], stream_sound(audio_path)) as file:
+    with VideoWriter(path, first.shape[:2], stream_sound(audio_path)) as file:
         file.add(first, 1)
         for second, frame in enumerate(frames, 2):
             file.add(frame, second)

@@ -11,8 +11,8 @@ from mmengine.config import Config
 from small_inferencer import ROOT, small_config
 
 from mmavs.apis import AVSInferencer
-from mmavs.apis.loading import build_model, clip_length, window_pipeline
-from mmavs.apis.shipped_configs import find_config, shipped_configs
+from mmavs.inference.loading import build_model, clip_length, window_pipeline
+from mmavs.inference.shipped_configs import find_config, shipped_configs
 
 
 def test_binary_classes(inferencer):

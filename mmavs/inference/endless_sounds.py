@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from mmavs.apis.recordings.video_recording import LIMITS
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.videos import (
     AudioStretch,
@@ -19,6 +18,7 @@ from mmavs.datasets.videos import (
     stream_sound,
 )
 from mmavs.functional.log_mel import MIN_SAMPLES, SAMPLE_RATE_HZ
+from mmavs.inference.recordings.video_recording import LIMITS
 
 # Samples that a made sound is played in at a time.
 _CHUNK = 16_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmavs.apis.predictions import FramePrediction
-from mmavs.apis.recordings import Recording
+from mmavs.inference.predictions import FramePrediction
+from mmavs.inference.recordings import Recording
 
 
 def frame_row(

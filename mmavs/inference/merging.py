@@ -10,9 +10,9 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmavs.apis.windows import Window
 from mmavs.datasets.videos import VideoFrame
 from mmavs.functional.predictive import average_logits
+from mmavs.inference.windows import Window
 from mmavs.structures import ClipPrediction
 
 

@@ -19,9 +19,8 @@ from mmavs.datasets.transforms.load_avs_mask import (
     decode_binary_mask,
     decode_semantic_mask,
 )
+from mmavs.datasets.videos import VideoLimits, read_clip
 
-from .clip import read_clip
-from .container import VideoLimits
 from .output_folder import OutputFolder
 from .raw_clips import RawClip, clip_paths
 

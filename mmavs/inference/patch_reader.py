@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmavs.apis.recordings import Sound
 from mmavs.functional.log_mel import (
     MIN_SAMPLES,
     SAMPLE_RATE_HZ,
     vggish_log_mel,
 )
+from mmavs.inference.recordings import Sound
 
 
 class PatchReader:

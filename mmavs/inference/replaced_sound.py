@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mmavs.apis.endless_sounds import MadeSound, RepeatedSound
-from mmavs.apis.recordings import Recording
-from mmavs.apis.recordings.recording import Fps
 from mmavs.datasets.videos import SoundTrack, VideoFrame
 from mmavs.functional.sounds import silence, white_noise
+from mmavs.inference.endless_sounds import MadeSound, RepeatedSound
+from mmavs.inference.recordings import Recording
+from mmavs.inference.recordings.recording import Fps
 
 # name -> (number of samples, place of the first one) -> (S,) float32
 MADE_SOUNDS: dict[str, Callable[[int, int], np.ndarray]] = dict(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmavs.datasets.errors import DataError, MissingDataError
-from mmavs.datasets.videos.raw_clips import VIDEO_SUFFIXES
+from mmavs.datasets.videos.container import VIDEO_SUFFIXES
 
 FRAME_SUFFIXES = frozenset('.jpeg .jpg .png'.split())
 SOUND_SUFFIXES = frozenset('.aac .flac .m4a .mp3 .ogg .opus .wav'.split())

@@ -16,47 +16,47 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 
-from mmavs.apis.audibility import (
+from mmavs.datasets.errors import DataError
+from mmavs.functional.log_mel import SAMPLE_RATE_HZ
+from mmavs.functional.predictive import foreground_logits
+from mmavs.inference.audibility import (
     NO_AUDIO_POLICIES,
     check_length,
     with_sound,
 )
-from mmavs.apis.kept_frames import KeepingFrames
-from mmavs.apis.loading import (
+from mmavs.inference.kept_frames import KeepingFrames
+from mmavs.inference.loading import (
     build_model,
     class_names,
     clip_length,
     load_weights,
     window_pipeline,
 )
-from mmavs.apis.merging import (
+from mmavs.inference.merging import (
     MergedFrame,
     WindowPrediction,
     merge_windows,
     select_frames,
 )
-from mmavs.apis.prediction_files import write_prediction
-from mmavs.apis.predictions import FramePrediction, VideoPrediction
-from mmavs.apis.recordings import (
+from mmavs.inference.predictions import FramePrediction, VideoPrediction
+from mmavs.inference.recordings import (
     Recording,
     Sound,
     list_inputs,
     open_recording,
 )
-from mmavs.apis.recordings.opening import Source, is_folder_of_videos
-from mmavs.apis.recordings.recording import Fps, frame_rate
-from mmavs.apis.result_folder import folder_names
-from mmavs.apis.shipped_configs import find_config
-from mmavs.apis.windows import (
+from mmavs.inference.recordings.opening import Source, is_folder_of_videos
+from mmavs.inference.recordings.recording import Fps, frame_rate
+from mmavs.inference.results.prediction_files import write_prediction
+from mmavs.inference.results.result_folder import folder_names
+from mmavs.inference.shipped_configs import find_config
+from mmavs.inference.windows import (
     Window,
     batch_windows,
     check_overlap,
     own_time_windows,
     published_windows,
 )
-from mmavs.datasets.errors import DataError
-from mmavs.functional.log_mel import SAMPLE_RATE_HZ
-from mmavs.functional.predictive import foreground_logits
 
 PRECISIONS = dict(float32=torch.float32, bfloat16=torch.bfloat16)
 Progress = Callable[[float, float | None], None]

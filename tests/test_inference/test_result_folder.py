@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from mmavs.apis.result_folder import (
+from mmavs.inference.results.result_folder import (
     folder_names,
     lies_within,
     result_folder,

@@ -14,15 +14,15 @@ from typing import Any
 import av
 import numpy as np
 
-from mmavs.datasets.videos import SoundTrack
-from mmavs.visualization.picture_encoder import PictureEncoder
-from mmavs.visualization.sound_encoder import SoundEncoder
+from .picture_encoder import PictureEncoder
+from .sound_encoder import SoundEncoder
+from .sound_track import SoundTrack
 
 # The index comes first: browsers play before they have all of it.
 _OPTIONS = {'movflags': 'faststart'}
 
 
-class OverlayVideo:
+class VideoWriter:
     """Writes pictures and their sound to an mp4 file.
 
     H.264 and AAC, the index at the front: it plays in browsers and on
@@ -98,7 +98,7 @@ class OverlayVideo:
         if self._source is not None:
             self._sound = SoundEncoder(self._container, self._source)
 
-    def __enter__(self) -> OverlayVideo:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from mmavs.datasets.videos import SoundTrack
+from .sound_track import SoundTrack
 
 # What AAC has and every player decodes.
 _RATES_HZ = (

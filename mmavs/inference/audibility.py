@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from mmavs.apis.recordings import Recording, Sound
-from mmavs.apis.replaced_sound import replace_sound
 from mmavs.datasets.errors import DataError
 from mmavs.functional.log_mel import MIN_SAMPLES, SAMPLE_RATE_HZ
+from mmavs.inference.recordings import Recording, Sound
+from mmavs.inference.replaced_sound import replace_sound
 
 NO_AUDIO_POLICIES = ('error', 'silence')
 
@@ -28,8 +28,9 @@ def with_sound(
         return replace_sound(recording, 'silence')
     what = 'is silent' if recording.has_sound else 'has no audio track'
     raise DataError(
-        f"{recording.source} {what}: no_audio_policy='silence' predicts it "
-        'without sound'
+        f"{recording.source} {what}: no_audio_policy='silence' "
+        '(--no-audio-policy silence) segments it as if it had recorded '
+        'silence'
     )
 
 

@@ -10,26 +10,30 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmavs.apis.frame_files import FrameFiles
-from mmavs.apis.predictions import FramePrediction
-from mmavs.apis.recordings import Recording, open_recording
-from mmavs.apis.recordings.recording import frame_rate
-from mmavs.apis.replaced_sound import replace_sound
-from mmavs.apis.result_folder import (
+from mmavs.datasets.errors import DataError
+from mmavs.datasets.videos import VideoWriter
+from mmavs.inference.predictions import FramePrediction
+from mmavs.inference.recordings import Recording, open_recording
+from mmavs.inference.recordings.recording import frame_rate
+from mmavs.inference.replaced_sound import replace_sound
+from mmavs.inference.results.frame_files import FrameFiles
+from mmavs.inference.results.result_folder import (
     MADE_BY,
     MARKER,
     lies_within,
     result_folder,
 )
-from mmavs.apis.result_json import encode_result, input_facts, summary_of
-from mmavs.datasets.errors import DataError
+from mmavs.inference.results.result_json import (
+    encode_result,
+    input_facts,
+    summary_of,
+)
 from mmavs.version import __version__
-from mmavs.visualization.overlay_video import OverlayVideo
 from mmavs.visualization.timeline import Timeline
 
 if TYPE_CHECKING:
     # Which writes predictions, too.
-    from mmavs.apis.inferencer import AVSInferencer
+    from mmavs.inference.inferencer import AVSInferencer
 
 
 def write_prediction(
@@ -66,8 +70,8 @@ def write_prediction(
     =====================  =================================================
 
     The folder appears when it is complete; see
-    :func:`~mmavs.apis.result_folder.result_folder`. Memory does not grow with
-    the length but for the numbers in result.json and codes.npz.
+    :func:`~mmavs.inference.results.result_folder.result_folder`. Memory does
+    not grow with the length but for the numbers in result.json and codes.npz.
 
     ``result.json`` is UTF-8 and strict JSON, without NaN, one frame a line:
 
@@ -233,8 +237,8 @@ def displayed(
     yield shown, start_s, end_s
 
 
-def _film(folder: Path, recording: Recording) -> OverlayVideo:
-    return OverlayVideo(
+def _film(folder: Path, recording: Recording) -> VideoWriter:
+    return VideoWriter(
         folder / 'overlay.mp4',
         recording.size,
         recording.track(),

@@ -31,13 +31,13 @@ from mmavs.apis import (
     VideoPrediction,
     open_recording,
 )
-from mmavs.apis.endless_sounds import MadeSound
-from mmavs.apis.patch_reader import PatchReader
 from mmavs.datasets.synthetic import write_synthetic_avsbench
 from mmavs.datasets.transforms.load_audio import load_waveform
 from mmavs.datasets.videos import VideoFrame
 from mmavs.functional.predictive import average_logits
 from mmavs.functional.sounds import white_noise
+from mmavs.inference.endless_sounds import MadeSound
+from mmavs.inference.patch_reader import PatchReader
 
 LATENTS = {'visual_specific', 'audio_specific', 'shared'}
 
