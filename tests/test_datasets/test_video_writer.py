@@ -12,8 +12,12 @@ from video_files import chirp, number_of, picture_of
 
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.transforms.load_audio import resample_waveform
-from mmavs.datasets.videos import SoundTrack, read_audio, read_frames
-from mmavs.visualization import VideoWriter
+from mmavs.datasets.videos import (
+    SoundTrack,
+    VideoWriter,
+    read_audio,
+    read_frames,
+)
 
 SIZE = (48, 64)
 RED = (220, 20, 20)

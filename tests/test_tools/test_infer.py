@@ -18,8 +18,8 @@ from mmseg.registry import MODELS
 from PIL import Image
 from video_files import write_video
 
-from mmavs.apis import prediction_files
 from mmavs.inference.inferencer import AVSInferencer
+from mmavs.inference.results import prediction_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'tools' / 'infer.py'
