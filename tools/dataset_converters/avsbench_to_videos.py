@@ -39,7 +39,11 @@ def parse_args() -> argparse.Namespace:
         '--split', choices=SPLITS, help='only clips of this split'
     )
     parser.add_argument(
-        '--ids', nargs='+', metavar='ID', help='only these clips'
+        '--id',
+        action='append',
+        metavar='ID',
+        help='only this clip, written --id=ID where it begins with a dash; '
+        'may be given several times',
     )
     parser.add_argument(
         '--limit', type=int, metavar='N', help='only the first N of them'
@@ -60,11 +64,11 @@ def choose(args: argparse.Namespace, root: Path) -> list[dict[str, str]]:
         for clip in read_clips(content, layout.columns, name)
         if args.split in (None, clip['split'])
     ]
-    if args.ids is not None:
-        unknown = set(args.ids).difference(c['video_id'] for c in clips)
+    if args.id is not None:
+        unknown = set(args.id).difference(c['video_id'] for c in clips)
         if unknown:
             raise DataError(f'{name} has no clip {", ".join(sorted(unknown))}')
-        clips = [clip for clip in clips if clip['video_id'] in args.ids]
+        clips = [clip for clip in clips if clip['video_id'] in args.id]
     if not clips:
         raise DataError(f'{name} has no clip of the split {args.split!r}')
     return clips[: args.limit]
