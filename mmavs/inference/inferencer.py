@@ -379,6 +379,7 @@ class AVSInferencer:
             uncertainty,
             {k: _array(code[0]) for k, code in prediction.codes.items()},
             merged.log_mel[0].numpy(),
+            merged.sound_s,
         )
 
 

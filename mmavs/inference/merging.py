@@ -45,6 +45,7 @@ class MergedFrame:
         frame: the frame.
         sample: how it was prepared.
         log_mel: its patch in the first of the windows.
+        sound_s: when that begins, in seconds since the first frame.
         predictions: one of each window, N = 1.
 
     Shapes:
@@ -55,6 +56,7 @@ class MergedFrame:
     frame: VideoFrame
     sample: SegDataSample
     log_mel: Tensor
+    sound_s: float
     predictions: list[ClipPrediction] = field(default_factory=list)
 
     @property
@@ -96,7 +98,11 @@ def merge_windows(
             if t == len(pending):
                 pending.append(
                     MergedFrame(
-                        first + t, frame, item.samples[t], item.log_mel[t]
+                        first + t,
+                        frame,
+                        item.samples[t],
+                        item.log_mel[t],
+                        float(item.window.sound_s[t]),
                     )
                 )
             pending[t].predictions.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mmavs.functional.log_mel import (
@@ -10,6 +12,17 @@ from mmavs.functional.log_mel import (
     vggish_log_mel,
 )
 from mmavs.inference.recordings import Sound
+
+
+class Patch(NamedTuple):
+    """A patch, and when it begins in seconds since the first frame.
+
+    Shapes:
+        - log_mel: (96, 64) float32.
+    """
+
+    log_mel: np.ndarray
+    start_s: float
 
 
 class PatchReader:
@@ -31,14 +44,11 @@ class PatchReader:
         self._sound = sound
         self._seconds: dict[int, np.ndarray] = {}
 
-    def read(self, time_s: float) -> np.ndarray:
-        """Log-mel of the patch around a time.
+    def read(self, time_s: float) -> Patch:
+        """The patch around a time.
 
         Args:
             time_s: seconds since the first frame, no earlier than before.
-
-        Shapes:
-            - return: (96, 64) float32.
         """
         centre = round(time_s * SAMPLE_RATE_HZ)
         start = max(centre - MIN_SAMPLES // 2, 0)
@@ -50,7 +60,7 @@ class PatchReader:
             if start < end:
                 start = min(start, end - MIN_SAMPLES)
         patch = samples[start - held :][:MIN_SAMPLES]
-        return vggish_log_mel(patch, 1)[0]
+        return Patch(vggish_log_mel(patch, 1)[0], start / SAMPLE_RATE_HZ)
 
     def _hold(self, start: int, stop: int) -> np.ndarray:
         """Samples from ``start`` to ``stop``; earlier ones are forgotten."""

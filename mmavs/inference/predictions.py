@@ -24,6 +24,7 @@ class FramePrediction:
             of the codes; None where they are not drawn.
         codes: mean of each latent by its name; {} in a model without any.
         log_mel: the patch of sound that was heard with the frame.
+        sound_s: when that patch begins, in seconds since the first frame.
 
     Shapes:
         - image: (H, W, 3) uint8; mask: (H, W) uint8.
@@ -39,6 +40,7 @@ class FramePrediction:
     uncertainty: np.ndarray | None
     codes: dict[str, np.ndarray]
     log_mel: np.ndarray
+    sound_s: float
 
 
 @dataclass(frozen=True, eq=False)

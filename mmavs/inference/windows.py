@@ -10,7 +10,13 @@ from typing import TypeVar
 import numpy as np
 
 from mmavs.datasets.videos import VideoFrame
-from mmavs.functional.log_mel import MIN_SAMPLES, SAMPLE_RATE_HZ
+from mmavs.functional.log_mel import (
+    HOP_SAMPLES,
+    MIN_SAMPLES,
+    PATCH_WINDOWS,
+    SAMPLE_RATE_HZ,
+    count_patches,
+)
 from mmavs.inference.patch_reader import PatchReader
 from mmavs.inference.recordings import Sound
 
@@ -24,16 +30,20 @@ class Window:
     Attributes:
         first: position of its first frame among all, from 0.
         frames: T of them.
+        sound_s: when the patch of each begins, in seconds since the first
+            frame of the recording.
         waveform: samples at 16 kHz, of which the patches are still to be
             made; or None.
         log_mel: a patch for each frame; or None.
 
     Shapes:
-        - waveform: (S,) float32; log_mel: (T, 1, 96, 64) float32.
+        - sound_s: (T,) float64; waveform: (S,) float32.
+        - log_mel: (T, 1, 96, 64) float32.
     """
 
     first: int
     frames: tuple[VideoFrame, ...]
+    sound_s: np.ndarray
     waveform: np.ndarray | None = None
     log_mel: np.ndarray | None = None
 
@@ -108,7 +118,12 @@ def published_windows(
             # Less than a patch cannot be repeated.
             if rest >= MIN_SAMPLES:
                 waveform = waveform[:rest]
-        yield Window(first, window, waveform=waveform)
+        yield Window(
+            first,
+            window,
+            first + _patch_starts_s(len(waveform), len(window)),
+            waveform=waveform,
+        )
 
 
 def own_time_windows(
@@ -129,7 +144,19 @@ def own_time_windows(
     pairs = ((frame, reader.read(frame.time_s)) for frame in frames)
     for first, window in cut_windows(pairs, length, overlap):
         images, patches = zip(*window, strict=True)
-        yield Window(first, images, log_mel=np.stack(patches)[:, None])
+        log_mel, sound_s = zip(*patches, strict=True)
+        yield Window(
+            first,
+            images,
+            np.array(sound_s),
+            log_mel=np.stack(log_mel)[:, None],
+        )
+
+
+def _patch_starts_s(num_samples: int, num_patches: int) -> np.ndarray:
+    """When each patch of a waveform begins; the last may be repeated."""
+    patches = np.arange(num_patches).clip(max=count_patches(num_samples) - 1)
+    return patches * (PATCH_WINDOWS * HOP_SAMPLES) / SAMPLE_RATE_HZ
 
 
 def batch_windows(

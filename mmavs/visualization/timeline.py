@@ -10,7 +10,6 @@ import numpy as np
 
 from mmavs.functional.log_mel import (
     HOP_SAMPLES,
-    MIN_SAMPLES,
     NUM_MEL_BINS,
     PATCH_WINDOWS,
     SAMPLE_RATE_HZ,
@@ -27,12 +26,10 @@ from mmavs.visualization.timeline_panels import Curves
 
 # Frames are kept no larger than the largest that is drawn, (width, height).
 KEPT_SIZE = (480, 240)
-_HOP_S = HOP_SAMPLES / SAMPLE_RATE_HZ
-_PATCH_S = PATCH_WINDOWS * _HOP_S
-# Half of the sound under a patch: a frame at its own time is in the middle.
-_HALF_S = MIN_SAMPLES / SAMPLE_RATE_HZ / 2
-# Frame k of the published data is at k - 1/16 s and stands for second k.
-_PUBLISHED_PHASE_S = 15 / 16
+# The middles of the windows of a patch, since it begins.
+_ROW_TIMES_S = (
+    np.arange(PATCH_WINDOWS) * HOP_SAMPLES + WINDOW_SAMPLES / 2
+) / SAMPLE_RATE_HZ
 
 
 class Timeline:
@@ -87,31 +84,34 @@ class Timeline:
         self._frames: list[KeptFrame] = []
         self._spacing_s = self._bins.width_s
         self._latest_s = -1.0
-        self._patch: np.ndarray | None = None
-        self._patch_start_s = 0.0
 
     def add(
         self,
-        time_s: float,
         image: np.ndarray,
         mask: np.ndarray,
+        *,
+        start_s: float,
+        end_s: float,
+        time_s: float,
         log_mel: np.ndarray,
+        sound_s: float,
         uncertainty: np.ndarray | None = None,
-        duration_s: float = 1.0,
     ) -> None:
         """Add the next frame.
 
-        A frame stands for the ``duration_s`` from its time on; one of about a
-        second at k - 1/16 s, as in the published data, for second k.
-
         Args:
-            time_s: when it is, from the beginning of the video.
             image: RGB.
             mask: class of each pixel.
-            log_mel: the sound the frame was segmented with; drawn is its
-                part that the frame stands for.
+            start_s: from when on mask and uncertainty hold.
+            end_s: up to when.
+            time_s: when the frame was taken.
+            log_mel: the patch of sound that it was segmented with.
+            sound_s: when the patch begins. It is drawn as a whole; where
+                patches overlap, their mean.
             uncertainty: standard deviation of each pixel.
-            duration_s: how long it stands for what is seen and heard.
+
+        Units:
+            Times are in seconds from the beginning of the video.
 
         Shapes:
             - image: (H, W, 3) uint8.
@@ -120,18 +120,14 @@ class Timeline:
             - uncertainty: (H, W).
 
         Raises:
-            ValueError: for other shapes, an unknown class, or times that do
-                not ascend.
+            ValueError: for other shapes, an unknown class, times before the
+                beginning, or frames that do not ascend.
         """
         _check_frame(image, mask, log_mel, uncertainty)
-        if not (0 <= time_s < np.inf and 0 < duration_s < np.inf):
-            raise ValueError(
-                'time_s must be 0 or more and duration_s more than 0, got '
-                f'{time_s} and {duration_s}'
-            )
+        _check_times(start_s, end_s, time_s, sound_s)
         if time_s <= self._latest_s:
             raise ValueError(
-                f'times must ascend, got {time_s} s after {self._latest_s} s'
+                f'time_s must ascend, got {time_s} after {self._latest_s}'
             )
         counts = np.bincount(mask.ravel(), minlength=len(self.classes))
         if len(counts) > len(self.classes):
@@ -140,22 +136,12 @@ class Timeline:
                 f'{len(counts) - 1}'
             )
         self._latest_s = time_s
-        values = np.full(NUM_MEL_BINS + len(self.classes), np.nan)
+        values = np.full(self._bins.num_values, np.nan)
         values[NUM_MEL_BINS:-1] = counts[1:] / mask.size
         if uncertainty is not None:
             values[-1] = uncertainty.mean()
-        # The last one of a video may stand for a little less or more.
-        about_a_second = 0.5 < duration_s < 2
-        if about_a_second and time_s % 1 == _PUBLISHED_PHASE_S:
-            start_s = float(np.floor(time_s))
-            self._add_sound(
-                log_mel, start_s, start_s, start_s + min(1, duration_s), 1.0
-            )
-        else:
-            start_s = time_s
-            self._add_own_sound(log_mel, time_s, duration_s)
-        stretch = self._bins.stretch(start_s, start_s + duration_s)
-        self._bins.add(stretch, values)
+        self._bins.add(self._bins.stretch(start_s, end_s), values)
+        self._add_sound(log_mel, sound_s)
         self._keep_frame(time_s, image, mask)
 
     def draw(self) -> np.ndarray:
@@ -185,44 +171,11 @@ class Timeline:
             self.sample_aspect_ratio,
         )
 
-    def _add_own_sound(
-        self, log_mel: np.ndarray, time_s: float, duration_s: float
-    ) -> None:
-        """Add the sound of a frame in the middle of its patch.
-
-        At both ends of the video the frame is not in the middle, because
-        the patch lies within the sound: the first ones begin at 0, and the
-        last ones are all the same patch.
-        """
-        patch_s = max(0.0, time_s - _HALF_S)
-        same = np.array_equal(log_mel, self._patch)
-        # Silence is the same everywhere, and may go on for long.
-        if same and np.ptp(log_mel) > 0:
-            patch_s = self._patch_start_s
-        self._patch, self._patch_start_s = np.array(log_mel), patch_s
-        end_s = min(time_s + duration_s, patch_s + 2 * _HALF_S)
-        # A slow sequence hears more before a frame than after it.
-        start_s = max(patch_s, min(time_s, end_s - duration_s))
-        if start_s < end_s:
-            self._add_sound(log_mel, patch_s, start_s, end_s, _PATCH_S)
-
-    def _add_sound(
-        self,
-        log_mel: np.ndarray,
-        patch_start_s: float,
-        start_s: float,
-        end_s: float,
-        patch_duration_s: float,
-    ) -> None:
-        stretch = self._bins.stretch(start_s, end_s)
-        into = self._bins.middles_s(stretch) - patch_start_s
-        # A row is a window, and stands for the middle of that.
-        middle = WINDOW_SAMPLES / HOP_SAMPLES / 2
-        rows = np.rint(into / patch_duration_s * PATCH_WINDOWS - middle)
-        rows = rows.clip(0, PATCH_WINDOWS - 1).astype(int)
-        values = np.full((len(stretch), self._bins.num_values), np.nan)
-        values[:, :NUM_MEL_BINS] = log_mel[rows]
-        self._bins.add(stretch, values)
+    def _add_sound(self, log_mel: np.ndarray, sound_s: float) -> None:
+        bins = self._bins.at(sound_s + _ROW_TIMES_S)
+        values = np.full((PATCH_WINDOWS, self._bins.num_values), np.nan)
+        values[:, :NUM_MEL_BINS] = log_mel
+        self._bins.add(bins, values)
 
     def _keep_frame(
         self, time_s: float, image: np.ndarray, mask: np.ndarray
@@ -292,3 +245,16 @@ def _check_frame(
             f'log_mel must be ({PATCH_WINDOWS}, {NUM_MEL_BINS}), got '
             f'{log_mel.shape}'
         )
+
+
+def _check_times(
+    start_s: float, end_s: float, time_s: float, sound_s: float
+) -> None:
+    if not 0 <= start_s < end_s < np.inf:
+        raise ValueError(
+            'start_s must be 0 or more and less than end_s, got '
+            f'{start_s} and {end_s}'
+        )
+    for name, value in dict(time_s=time_s, sound_s=sound_s).items():
+        if not 0 <= value < np.inf:
+            raise ValueError(f'{name} must be 0 or more, got {value}')

@@ -117,7 +117,9 @@ def draw_timeline(
         )
         for spine in axis.spines.values():
             spine.set_visible(False)
-        at = frame.time_s / curves.end_s * plot_width
+        # The last one may be a little behind the end of the video.
+        time_s = min(frame.time_s, curves.end_s)
+        at = time_s / curves.end_s * plot_width
         figure.add_artist(
             Line2D(
                 np.array([x + size[0] / 2, LEFT + at]) / WIDTH,
@@ -129,7 +131,7 @@ def draw_timeline(
         for name, axis in axes.items():
             colour = 'white' if name == 'sound' else LINE_COLOUR
             axis.axvline(
-                frame.time_s, color=colour, linewidth=0.7, alpha=0.6, zorder=5
+                time_s, color=colour, linewidth=0.7, alpha=0.6, zorder=5
             )
     canvas.draw()
     # A copy: the canvas owns the buffer.

@@ -99,6 +99,9 @@ def test_short_sound_is_completed_as_in_the_test_set(small_s4, tmp_path):
     patches = [p.log_mel for p in predictions]
     np.testing.assert_array_equal(patches[1], patches[4])
     assert (patches[0] != patches[1]).any()
+    # 45,000 samples are two patches.
+    times = [p.sound_s for p in predictions]
+    assert times == [0, 0.96, 0.96, 0.96, 0.96]
 
 
 def test_overlapping_windows_are_averaged(inferencer, clips, monkeypatch):
@@ -147,7 +150,9 @@ def test_own_times(inferencer, clips):
         # Each frame of the arrays is on screen for a second.
         image = clips[0]['frames'][i // 5]
         np.testing.assert_array_equal(prediction.image, image)
-        np.testing.assert_array_equal(prediction.log_mel, reader.read(i / 5))
+        log_mel, sound_s = reader.read(i / 5)
+        np.testing.assert_array_equal(prediction.log_mel, log_mel)
+        assert prediction.sound_s == sound_s
     # The five frames when they appear.
     native = inferencer(recording, fps='native')
     assert native.times_s.tolist() == [0, 1, 2, 3, 4]
@@ -167,9 +172,9 @@ def test_variable_frame_rate(inferencer, tmp_path):
     assert [number_of(p.image) for p in native] == list(range(11))
     reader = PatchReader(open_recording(path).sound())
     for prediction in native:
-        np.testing.assert_array_equal(
-            prediction.log_mel, reader.read(prediction.time_s)
-        )
+        log_mel, sound_s = reader.read(prediction.time_s)
+        np.testing.assert_array_equal(prediction.log_mel, log_mel)
+        assert prediction.sound_s == sound_s
     published = inferencer.stream(path)
     assert [number_of(p.image) for p in published] == [5, 5, 8]
 

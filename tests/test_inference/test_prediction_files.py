@@ -22,6 +22,7 @@ from mmavs.inference.results.prediction_files import (
 )
 from mmavs.inference.results.result_json import encode_result
 from mmavs.version import __version__
+from mmavs.visualization import Timeline
 from mmavs.visualization.overlay import PREDICTION_COLOUR
 
 SIZE = (48, 64)
@@ -40,6 +41,7 @@ def frame(index, time_s=None, **changes):
         uncertainty=None,
         codes=dict(shared=np.full(3, index, np.float32)),
         log_mel=np.zeros((96, 64), np.float32),
+        sound_s=0.96 * index,
     )
     return FramePrediction(**values | changes)
 
@@ -193,6 +195,7 @@ class TestFiles:
                         start_s=float(k),
                         # The last one stays to the end.
                         end_s=(1.0, 2.0, 3.5)[k],
+                        sound_s=round(0.96 * k, 6),
                         mask=f'masks/{names[k]}',
                         area_share=round((k + 1) / 48, 6),
                         uncertainty=None,
@@ -243,6 +246,32 @@ class TestFiles:
             colour = image[36:46, 2:28].mean((0, 1))
             expected = marked if second == 1 else plain
             assert np.abs(colour - expected).max() < 20
+
+    def test_timeline_is_told_all_times(self, video, out, monkeypatch):
+        told = []
+
+        def add(timeline, image, mask, **kwargs):
+            names = ('start_s', 'end_s', 'time_s', 'sound_s')
+            told.append(tuple(kwargs[name] for name in names))
+            assert mask.sum() == 64 * len(told)
+            assert (kwargs['log_mel'] == len(told)).all()
+            assert (kwargs['uncertainty'] == len(told) / 8).all()
+            original(timeline, image, mask, **kwargs)
+
+        def changes(index):
+            return dict(
+                log_mel=np.full((96, 64), index + 1, np.float32),
+                uncertainty=np.full(SIZE, (index + 1) / 8, np.float32),
+            )
+
+        original = Timeline.add
+        monkeypatch.setattr(Timeline, 'add', add)
+        write_prediction(Inferencer(changes), video, out, overlay=False)
+        assert told == [
+            (0, 1, 0.9375, 0),
+            (1, 2, 1.9375, 0.96),
+            (2, 3.5, 2.9375, 1.92),
+        ]
 
     def test_classes(self, video, out):
         def changes(index):

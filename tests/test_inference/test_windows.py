@@ -66,7 +66,7 @@ def test_overlap_out_of_range(overlap):
 def test_batches_hold_one_length():
     def windows(count):
         return (
-            Window(first, items)
+            Window(first, items, np.zeros(len(items)))
             for first, items in cut_windows(range(count), 5)
         )
 
@@ -88,7 +88,7 @@ def test_predictions_of_a_frame_are_averaged(cut, channels):
         codes = dict(shared=torch.randn(n, 4, generator=generator))
         made.append(
             WindowPrediction(
-                Window(first, frames),
+                Window(first, frames, first + 0.1 * np.arange(n)),
                 ClipPrediction(logits, spread, codes),
                 [f'sample {first} {t}' for t in range(n)],
                 torch.full((n, 1, 1, 1), float(first)),
@@ -107,6 +107,7 @@ def test_predictions_of_a_frame_are_averaged(cut, channels):
         # Of the first window that has it.
         assert frame.sample == f'sample {first[0]} {index - first[0]}'
         assert frame.log_mel.item() == first[0]
+        assert frame.sound_s == first[0] + 0.1 * (index - first[0])
         stacked = torch.stack(logits)
         if channels == 1:
             mean, ours = stacked.sigmoid().mean(0), value.logits[0].sigmoid()
@@ -132,7 +133,7 @@ def test_a_frame_leaves_when_no_further_window_has_it():
             read.append(number)
             n = len(frames)
             yield WindowPrediction(
-                Window(first, frames),
+                Window(first, frames, np.zeros(n)),
                 ClipPrediction(torch.zeros(n, 1, 1, 1), None, {}),
                 [None] * n,
                 torch.zeros(n, 1, 1, 1),
@@ -155,6 +156,11 @@ def frames_at(times):
     return [VideoFrame(np.zeros((1, 1, 3), np.uint8), t) for t in times]
 
 
+def patch_at(waveform, start_s):
+    start = round(start_s * RATE_HZ)
+    return vggish_log_mel(waveform[start : start + PATCH])[0]
+
+
 def test_published_windows_have_the_sound_of_their_seconds():
     waveform = noise(12)
     windows = list(
@@ -167,32 +173,45 @@ def test_published_windows_have_the_sound_of_their_seconds():
         start = window.first * RATE_HZ
         expected = waveform[start : start + 5 * RATE_HZ]
         np.testing.assert_array_equal(window.waveform, expected)
+        # The patches that are made of it are at these times in the sound.
+        patches = vggish_log_mel(window.waveform, 5)
+        for patch, sound_s in zip(patches, window.sound_s, strict=True):
+            np.testing.assert_array_equal(patch, patch_at(waveform, sound_s))
 
 
 def test_sound_that_ends_early():
     """Behind a video's there is silence; that of a clip stops."""
     waveform = noise(8.25)
 
-    def last_waveform(is_clip, count):
+    def last_window(is_clip, count):
         frames = frames_at(range(count))
         sound = ArraySound(waveform)
-        return list(published_windows(frames, sound, 5, 0, is_clip))[
-            -1
-        ].waveform
+        return list(published_windows(frames, sound, 5, 0, is_clip))[-1]
 
     rest = waveform[5 * RATE_HZ :]
     silent = np.zeros(5 * RATE_HZ - len(rest), np.float32)
-    np.testing.assert_array_equal(
-        last_waveform(False, 10), np.append(rest, silent)
-    )
-    np.testing.assert_array_equal(last_waveform(True, 10), rest)
+    starts = 0.96 * np.arange(5)
+    window = last_window(False, 10)
+    np.testing.assert_array_equal(window.waveform, np.append(rest, silent))
+    np.testing.assert_allclose(window.sound_s, 5 + starts)
+    # Three patches fit into 3.25 s; the third is repeated.
+    window = last_window(True, 10)
+    np.testing.assert_array_equal(window.waveform, rest)
+    np.testing.assert_allclose(window.sound_s, 5 + starts.clip(max=1.92))
+    for patch, sound_s in zip(
+        vggish_log_mel(rest, 5), window.sound_s, strict=True
+    ):
+        np.testing.assert_array_equal(patch, patch_at(waveform, sound_s))
     # Less than a patch is left of a clip's sound, or nothing.
+    window = last_window(True, 13)
     np.testing.assert_array_equal(
-        last_waveform(True, 13),
+        window.waveform,
         np.append(waveform[8 * RATE_HZ :], np.zeros(76000, np.float32)),
     )
-    assert not last_waveform(True, 14).any()
-    assert len(last_waveform(True, 14)) == 5 * RATE_HZ
+    np.testing.assert_allclose(window.sound_s, 8 + starts)
+    window = last_window(True, 14)
+    assert not window.waveform.any() and len(window.waveform) == 5 * RATE_HZ
+    np.testing.assert_allclose(window.sound_s, 9 + starts)
 
 
 @given(
@@ -211,40 +230,50 @@ def test_own_time_patches_are_exact_to_the_sample(times, num_samples):
         if start < num_samples:
             start = min(start, num_samples - PATCH)
         expected = vggish_log_mel(padded[start : start + PATCH])[0]
-        np.testing.assert_array_equal(reader.read(float(time)), expected)
+        log_mel, start_s = reader.read(float(time))
+        np.testing.assert_array_equal(log_mel, expected)
+        assert start_s == start / RATE_HZ
 
 
 def test_own_time_patches_at_both_ends():
     waveform = noise(3)
     reader = PatchReader(ArraySound(waveform))
 
-    def patch(start):
-        return vggish_log_mel(waveform[start : start + PATCH])[0]
-
-    np.testing.assert_array_equal(reader.read(0.0), patch(0))
-    np.testing.assert_array_equal(reader.read(0.4875), patch(0))
-    np.testing.assert_array_equal(reader.read(0.5), patch(200))
-    np.testing.assert_array_equal(reader.read(2.0), patch(32000 - 7800))
-    for late_s in (2.9, 3.0, 3.48):
+    def check(time_s, start):
+        patch = reader.read(time_s)
+        assert patch.start_s == start / RATE_HZ
         np.testing.assert_array_equal(
-            reader.read(late_s), patch(48000 - PATCH)
+            patch.log_mel, patch_at(waveform, start / RATE_HZ)
         )
+
+    check(0.0, 0)
+    check(0.4875, 0)
+    check(0.5, 200)
+    check(2.0, 32000 - 7800)
+    for late_s in (2.9, 3.0, 3.48):
+        check(late_s, 48000 - PATCH)
     # Nothing is left of the sound there.
+    patch = reader.read(3.4875)
     np.testing.assert_array_equal(
-        reader.read(3.4875), vggish_log_mel(np.zeros(PATCH))[0]
+        patch.log_mel, vggish_log_mel(np.zeros(PATCH))[0]
     )
+    assert patch.start_s == 3.0
 
 
 def test_own_time_windows_stack_the_patches():
     times = [0.0, 0.2, 0.4, 0.6]
     windows = own_time_windows(frames_at(times), ArraySound(noise(4)), 3, 1)
     reader = PatchReader(ArraySound(noise(4)))
-    patches = np.stack([reader.read(time) for time in times])[:, None]
+    log_mel, sound_s = zip(*(reader.read(time) for time in times))
+    patches = np.stack(log_mel)[:, None]
     for window, first in zip(list(windows), (0, 1), strict=True):
         assert window.first == first
         assert window.waveform is None
         np.testing.assert_array_equal(
             window.log_mel, patches[first : first + 3]
+        )
+        np.testing.assert_array_equal(
+            window.sound_s, sound_s[first : first + 3]
         )
 
 

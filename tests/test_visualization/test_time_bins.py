@@ -30,9 +30,28 @@ def test_nothing_between_two_stretches():
 def test_a_row_of_values_for_each_bin():
     bins = TimeBins(1, width_s=0.25, capacity=8)
     stretch = bins.stretch(0.5, 1.25)
-    np.testing.assert_allclose(bins.middles_s(stretch), [0.625, 0.875, 1.125])
     bins.add(stretch, np.array([[1.0], [2.0], [3.0]]))
     np.testing.assert_array_equal(bins.means()[2:, 0], [1, 2, 3])
+
+
+def test_values_at_times():
+    bins = TimeBins(1, width_s=0.5, capacity=8)
+    # The bins of the times; two values are in the same one.
+    where = bins.at(np.array([0.5, 0.9, 1.7]))
+    np.testing.assert_array_equal(where, [1, 1, 3])
+    bins.add(where, np.array([[1.0], [5.0], [7.0]]))
+    np.testing.assert_array_equal(bins.means()[:, 0], [np.nan, 3, np.nan, 7])
+    # A time that there is no room for doubles the width; its end belongs in.
+    np.testing.assert_array_equal(bins.at(np.array([0.5, 8.0])), [0, 7])
+    assert bins.width_s == 1.0 and bins.end_s == 8.0
+
+
+@pytest.mark.parametrize('start_s', [0.0, 0.13, 0.7, 3599.99])
+def test_steps_of_a_width_meet_every_bin_once(start_s):
+    """Decimals of a second are no binary fractions."""
+    bins = TimeBins(1, capacity=2**20)
+    steps = np.diff(bins.at(start_s + 0.01 * np.arange(96)))
+    assert (steps == 1).all()
 
 
 @pytest.mark.parametrize('rate', [24, 25, 30, 50, 59.94])

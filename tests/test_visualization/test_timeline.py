@@ -9,7 +9,13 @@ import pytest
 from mmavs.functional.log_mel import MIN_SAMPLES, vggish_log_mel
 from mmavs.visualization import Timeline
 from mmavs.visualization.overlay import PREDICTION_COLOUR
-from mmavs.visualization.timeline_figure import count_fitting
+from mmavs.visualization.timeline_figure import (
+    DPI,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    count_fitting,
+)
 from mmavs.visualization.timeline_panels import (
     UNCERTAINTY_COLOUR,
     format_time,
@@ -31,9 +37,38 @@ def mask_of(share, size=SIZE, label=1):
     return mask
 
 
-def add_seconds(timeline, count, share=0.5, log_mel=SILENCE, **kwargs):
+def add_second(
+    timeline, k, mask, log_mel=SILENCE, image=None, uncertainty=None
+):
+    """Frame k = 1, 2, ... of the published times: second k, and its patch."""
+    timeline.add(
+        frame(size=mask.shape) if image is None else image,
+        mask,
+        start_s=k - 1,
+        end_s=k,
+        time_s=k - 1 / 16,
+        log_mel=log_mel,
+        sound_s=k - 1,
+        uncertainty=uncertainty,
+    )
+
+
+def add_seconds(timeline, count, share=0.5, **kwargs):
     for k in range(1, count + 1):
-        timeline.add(k - 1 / 16, frame(), mask_of(share), log_mel, **kwargs)
+        add_second(timeline, k, mask_of(share), **kwargs)
+
+
+def add_from(timeline, start_s, end_s, mask=None, log_mel=SILENCE, **kwargs):
+    """A frame at its own time, with a patch that begins there."""
+    timeline.add(
+        frame(),
+        mask_of(0.5) if mask is None else mask,
+        start_s=start_s,
+        end_s=end_s,
+        time_s=start_s,
+        log_mel=log_mel,
+        **{'sound_s': start_s, **kwargs},
+    )
 
 
 def columns(picture, colour, tolerance=0):
@@ -60,101 +95,210 @@ def drawn_means(timeline, monkeypatch):
 # --- what is drawn over time ------------------------------------------------
 
 
-def test_published_frames_stand_for_their_second(monkeypatch):
-    """Frame k, at k - 1/16 s, for [k - 1, k], and so does its sound."""
+def middles(curves):
+    return (curves.edges_s[:-1] + curves.edges_s[1:]) / 2
+
+
+def test_frames_stand_for_their_stretch(monkeypatch):
+    """Frame k, at k - 1/16 s, for [k - 1, k]."""
     timeline = Timeline()
     for k in range(1, 5):
-        # Loud in its first half only.
-        log_mel = SILENCE.copy()
-        log_mel[:48] = k
         uncertainty = np.full(SIZE, k / 100)
-        timeline.add(k - 1 / 16, frame(), mask_of(k / 9), log_mel, uncertainty)
+        add_second(timeline, k, mask_of(k / 9), uncertainty=uncertainty)
     frames, curves = drawn_means(timeline, monkeypatch)
     assert [f.time_s for f in frames] == [0.9375, 1.9375, 2.9375, 3.9375]
     assert curves.end_s == 4
     seconds = (curves.edges_s[:-1] + 1e-9).astype(int)
     assert np.bincount(seconds).tolist() == [100] * 4
-    expected = (seconds + 1) / 9
-    np.testing.assert_allclose(curves.shares[:, 0], expected)
+    np.testing.assert_allclose(curves.shares[:, 0], (seconds + 1) / 9)
     np.testing.assert_allclose(curves.uncertainty, (seconds + 1) / 100)
-    loud = (curves.log_mel == seconds[:, None] + 1).all(1)
-    assert np.abs(loud.reshape(4, 100).sum(1) - 50).max() <= 2
-    assert loud.reshape(4, 100)[:, :45].all()
 
 
-@pytest.mark.parametrize('duration_s', [0.7, 1.0, 1.6])
-def test_the_last_second_may_be_another(monkeypatch, duration_s):
+@pytest.mark.parametrize('end_s', [2.7, 3.0, 3.6])
+def test_the_last_stretch_may_be_another(monkeypatch, end_s):
+    """The whole of its sound is drawn, behind the last frame too."""
     timeline = Timeline()
     add_seconds(timeline, 2)
-    timeline.add(
-        2.9375, frame(), mask_of(1), SILENCE, None, duration_s=duration_s
-    )
+    add_from(timeline, 2.0, end_s, mask_of(1))
     _, curves = drawn_means(timeline, monkeypatch)
-    assert curves.end_s == pytest.approx(2 + duration_s)
-    assert (curves.shares[:200] == 0.5).all()
-    assert (curves.shares[200:] == 1).all()
+    shares = curves.shares[:, 0]
+    assert (shares[:200] == 0.5).all()
+    assert (shares[200 : round(100 * end_s)] == 1).all()
+    assert np.isnan(shares[round(100 * end_s) :]).all()
+    heard = middles(curves)[np.isfinite(curves.log_mel[:, 0])]
+    assert heard[-1] == pytest.approx(2.9625, abs=0.01)
+    assert curves.end_s == pytest.approx(max(2.97, end_s))
+
+
+def test_rows_stand_at_the_middles_of_their_windows(monkeypatch):
+    timeline = Timeline()
+    log_mel = np.repeat(np.arange(96.0)[:, None], 64, axis=1)
+    add_from(timeline, 0.0, 2.0, log_mel=log_mel, sound_s=0.5)
+    _, curves = drawn_means(timeline, monkeypatch)
     heard = np.isfinite(curves.log_mel[:, 0])
-    assert heard.sum() == round(100 * min(3, 2 + duration_s))
+    assert heard.sum() == 96
+    # Windows of 25 ms, 10 ms apart; bins of 10 ms.
+    expected = 0.5 + 0.01 * curves.log_mel[heard, 7] + 0.0125
+    distances = np.abs(middles(curves)[heard] - expected)
+    assert distances.max() <= 0.005 + 1e-9
 
 
-@pytest.mark.parametrize('rate', [5, 16, 25, 30])
+def test_overlapping_patches_are_averaged(monkeypatch):
+    timeline = Timeline()
+    add_from(timeline, 0.0, 0.2, log_mel=SILENCE + 1)
+    add_from(timeline, 0.2, 0.4, log_mel=SILENCE + 2)
+    _, curves = drawn_means(timeline, monkeypatch)
+    levels = curves.log_mel[:, 3] - QUIET
+    np.testing.assert_allclose(levels[2:20], 1, atol=1e-5)
+    np.testing.assert_allclose(levels[22:96], 1.5, atol=1e-5)
+    np.testing.assert_allclose(levels[98:], 2, atol=1e-5)
+    assert len(levels) == 117
+
+
+CLICKS_S = np.array([0.3, 1.1, 2.55, 3.95, 5.05, 6.4, 7.33, 9.6])
+SILENT_S = 4.9
+
+
+def clicking(seconds=10):
+    """Clicks of 3 ms, one of them between two windows of the published."""
+    waveform = np.zeros(seconds * 16000)
+    noise = np.random.default_rng(0).uniform(-1, 1, 48)
+    for click_s in (*CLICKS_S, SILENT_S):
+        start = round(click_s * 16000) - 24
+        waveform[start : start + 48] = noise
+    return waveform
+
+
+def patches_of(waveform, starts):
+    return [vggish_log_mel(waveform[i : i + MIN_SAMPLES])[0] for i in starts]
+
+
+def published_timeline(waveform):
+    """Windows of five seconds, with five patches of 0.96 s."""
+    timeline = Timeline()
+    starts = [
+        16000 * second + 15360 * j
+        for second in range(0, len(waveform) // 16000, 5)
+        for j in range(5)
+    ]
+    for k, patch in enumerate(patches_of(waveform, starts)):
+        add_from(timeline, k, k + 1, log_mel=patch, sound_s=starts[k] / 16000)
+    return timeline
+
+
+def own_time_timeline(waveform, rate):
+    """Around every frame, but within the sound."""
+    timeline = Timeline()
+    times = [i / rate for i in range(len(waveform) * rate // 16000)]
+    starts = [
+        min(max(0, round(16000 * t) - 7800), len(waveform) - MIN_SAMPLES)
+        for t in times
+    ]
+    for i, patch in enumerate(patches_of(waveform, starts)):
+        add_from(
+            timeline,
+            times[i],
+            (i + 1) / rate,
+            log_mel=patch,
+            sound_s=starts[i] / 16000,
+        )
+    return timeline
+
+
+def assert_clicks(seen_s, clicks_s):
+    """All of them in their places, and nothing else.
+
+    A click is seen by the windows of 25 ms around it.
+    """
+    distances = np.abs(seen_s[:, None] - clicks_s)
+    assert distances.min(1).max() < 0.025
+    nearest = distances.argmin(1)
+    for k, click_s in enumerate(clicks_s):
+        assert seen_s[nearest == k].mean() == pytest.approx(click_s, abs=0.01)
+
+
+def loud_times(curves):
+    level = np.nan_to_num(curves.log_mel.mean(1), nan=QUIET)
+    return middles(curves)[level > -3.5]
+
+
+def test_sound_of_the_published_windows(monkeypatch):
+    timeline = published_timeline(clicking())
+    _, curves = drawn_means(timeline, monkeypatch)
+    assert_clicks(loud_times(curves), CLICKS_S)
+    # The last 0.2 s of a window are not heard.
+    blank = middles(curves)[np.isnan(curves.log_mel[:, 0])]
+    assert np.isnan(curves.log_mel[481:501]).all()
+    into = blank[blank > 0.01] % 5
+    assert ((into > 4.8) | (into < 0.01)).all()
+
+
+@pytest.mark.parametrize('rate', [5, 10, 16, 30])
 def test_sound_of_frames_at_their_own_time(monkeypatch, rate):
     """Patches around each frame put together are the sound itself."""
-    waveform = np.random.default_rng(0).normal(size=3 * 16000) * 0.001
-    # A click every half second, from 0.25 s on.
-    waveform[4000::8000] = 1.0
-    timeline = Timeline()
-    for i in range(3 * rate):
-        start = round(i / rate * 16000) - MIN_SAMPLES // 2
-        start = min(max(0, start), len(waveform) - MIN_SAMPLES)
-        patch = vggish_log_mel(waveform[start : start + MIN_SAMPLES])[0]
-        timeline.add(i / rate, frame(), mask_of(0), patch, None, 1 / rate)
+    timeline = own_time_timeline(clicking(), rate)
     _, curves = drawn_means(timeline, monkeypatch)
-    assert np.isfinite(curves.log_mel).all()
-    assert len(curves.log_mel) == 300
-    middles = (curves.edges_s[:-1] + curves.edges_s[1:]) / 2
-    clicks = middles[curves.log_mel.mean(1) > -1.5]
-    nearest = np.abs(clicks[:, None] - np.arange(0.25, 3, 0.5))
-    # A click is seen by the windows of 25 ms around it. The last patches are
-    # those of the end of the sound, whose time is known to within a frame.
-    late = clicks > 2.5
-    assert nearest[~late].min(1).max() < 0.03
-    assert nearest[late].min(1).max() < 0.03 + 1 / rate
-    assert (nearest.min(0)[:5] < 0.01).all()
-    assert late.any()
+    assert len(curves.log_mel) == 1000
+    assert np.isfinite(curves.log_mel[1:-1]).all()
+    assert_clicks(loud_times(curves), np.append(CLICKS_S, SILENT_S))
+
+
+@pytest.mark.parametrize('rate', [None, 10])
+def test_clicks_in_the_picture(rate):
+    """Coloured where all else of the panel is black, white or grey."""
+    if rate is None:
+        timeline, clicks_s = published_timeline(clicking()), CLICKS_S
+    else:
+        timeline = own_time_timeline(clicking(), rate)
+        clicks_s = np.append(CLICKS_S, SILENT_S)
+    picture = timeline.draw()
+    panel = picture[-200:-110].astype(float)
+    coloured = np.ptp(panel, axis=-1).mean(0) > 25
+    left, right = LEFT * DPI, (WIDTH - RIGHT) * DPI
+    at = np.nonzero(coloured)[0] + 0.5
+    assert_clicks(10 * (at - left) / (right - left), clicks_s)
 
 
 def test_a_slow_sequence_shows_what_was_heard(monkeypatch):
-    """A patch of 0.975 s every 2 s, around the frame; else nothing."""
+    """A patch every 2 s, around the frame; else nothing."""
     timeline = Timeline()
     for i in range(4):
-        patch = SILENCE + 0.01 * i
-        timeline.add(2.0 * i, frame(), mask_of(0.5), patch, None, 2.0)
+        start_s = 2.0 * i
+        add_from(
+            timeline, start_s, start_s + 2, sound_s=max(0, start_s - 0.4875)
+        )
     _, curves = drawn_means(timeline, monkeypatch)
     assert np.isfinite(curves.shares).all() and curves.end_s == 8
-    heard = curves.edges_s[:-1][np.isfinite(curves.log_mel[:, 0])]
+    heard = middles(curves)[np.isfinite(curves.log_mel[:, 0])]
     distance = heard[:, None] - np.array([0.4875, 2, 4, 6])
-    assert np.abs(distance).min(1).max() < 0.5
-    assert len(heard) == pytest.approx(4 * 97.5, abs=4)
-
-
-def test_silence_goes_on(monkeypatch):
-    """Equal patches are one and the same only where something sounds."""
-    timeline = Timeline()
-    for i in range(40):
-        timeline.add(i / 5, frame(), mask_of(0), SILENCE, None, 0.2)
-    _, curves = drawn_means(timeline, monkeypatch)
-    assert (curves.log_mel == np.float64(np.float32(QUIET))).all()
+    assert np.abs(distance).min(1).max() < 0.4875
+    assert len(heard) == 4 * 96
 
 
 def test_nothing_is_made_up_in_a_gap(monkeypatch):
     timeline = Timeline()
     for time_s in (0.0, 0.1, 5.0, 5.1):
-        timeline.add(time_s, frame(), mask_of(0.5), SILENCE, None, 0.1)
+        add_from(timeline, time_s, time_s + 0.1)
     _, curves = drawn_means(timeline, monkeypatch)
     gap = np.isnan(curves.shares[:, 0])
-    assert gap[20:500].all() and not gap[:20].any() and not gap[500:].any()
-    assert np.isnan(curves.log_mel[gap]).all()
+    assert gap[20:500].all() and not gap[:20].any()
+    assert not gap[500:520].any()
+    heard = np.isfinite(curves.log_mel[:, 0])
+    assert not heard[110:500].any()
+    assert heard[2:100].all() and heard[502:600].all()
+
+
+def test_hours_of_sound_are_averaged(monkeypatch):
+    """Of wide bins every row counts, not one of them."""
+    timeline = Timeline()
+    log_mel = SILENCE.copy()
+    log_mel[::2] = LOUD
+    for second in range(4000):
+        add_from(timeline, second, second + 1, log_mel=log_mel)
+    _, curves = drawn_means(timeline, monkeypatch)
+    assert len(curves.log_mel) <= 4096 and curves.edges_s[1] > 0.6
+    mean = (LOUD + QUIET) / 2
+    assert np.abs(curves.log_mel - mean).max() < 0.2
 
 
 # --- frames -----------------------------------------------------------------
@@ -181,7 +325,7 @@ def test_room_is_bounded():
     timeline = Timeline(max_frames=3)
     image, mask = frame(size=(300, 800)), mask_of(0.5, (300, 800))
     for k in range(1, 1001):
-        timeline.add(k - 1 / 16, image, mask, SILENCE)
+        add_second(timeline, k, mask, image=image)
     kept = timeline._frames
     assert 3 <= len(kept) <= 12
     assert all(f.image.shape == (180, 480, 3) for f in kept)
@@ -192,11 +336,11 @@ def test_frames_do_not_follow_the_buffer(monkeypatch):
     """A reader may reuse its arrays."""
     timeline = Timeline()
     image, patch = frame(50), SILENCE.copy()
-    timeline.add(0.0, image, mask_of(0), patch, None, 0.1)
+    add_second(timeline, 1, mask_of(0), patch, image)
     image[:] = 200
     patch[:] = LOUD
     frames, curves = drawn_means(timeline, monkeypatch)
-    assert (frames[0].image == 50).all() and (curves.log_mel < 0).all()
+    assert (frames[0].image == 50).all() and not (curves.log_mel > 0).any()
 
 
 def test_flat_frames_are_fewer():
@@ -219,23 +363,23 @@ def test_the_picture_is_rgb_of_one_width():
     assert len({picture.shape[1] for picture in pictures}) == 1
 
 
-def test_sound_stands_below_its_second():
-    """Loud in second 3 of 4: the third quarter of the axis."""
+def test_a_last_frame_behind_the_end():
+    """At 2.94 s of a video of 2.7 s: its line ends at that of the axis."""
     timeline = Timeline()
-    for k in range(1, 5):
-        log_mel = SILENCE + (LOUD - QUIET) * (k == 3)
-        timeline.add(k - 1 / 16, frame(), mask_of(0), log_mel)
+    add_seconds(timeline, 2)
+    timeline.add(
+        frame(),
+        mask_of(0),
+        start_s=2.0,
+        end_s=2.7,
+        time_s=2.9375,
+        log_mel=SILENCE,
+        sound_s=1.7,
+    )
     picture = timeline.draw()
-    # Black, the quietest colour of the map, over the other seconds.
-    lower = picture[-260:-100]
-    quiet = (lower.astype(int).sum(-1) < 15).mean(0) > 0.5
-    left, right = np.nonzero(quiet)[0][[0, -1]]
-    width = right + 1 - left
-    loud = np.nonzero(~quiet[left : right + 1])[0]
-    # The lines of the frames are thin.
-    loud = loud[(loud > 0.49 * width) & (loud < 0.8 * width)]
-    assert loud.min() == pytest.approx(width / 2, abs=4)
-    assert loud.max() == pytest.approx(width * 3 / 4, abs=4)
+    right = round((WIDTH - RIGHT) * DPI)
+    assert (picture[:, right + 3 :] == 255).all()
+    assert (picture[:, right - 3 : right] < 255).any()
 
 
 def test_colours_of_the_curves():
@@ -257,19 +401,16 @@ def test_area_is_a_share_of_the_panel():
     timeline = Timeline()
     for k in range(1, 5):
         share = 0.5 * (k > 2)
-        timeline.add(k - 1 / 16, frame(), mask_of(share), SILENCE)
+        add_second(timeline, k, mask_of(share))
     picture = timeline.draw()
     # Below the frames, whose contours have the same colour.
-    black = picture.astype(int).sum(-1) < 15
-    sound = np.nonzero(black.mean(1) > 0.6)[0]
-    panel = picture[sound.min() - 240 : sound.min() - 30]
+    panel = picture[-480:-270]
     filled = np.abs(panel.astype(int) - (241, 202, 115)).max(-1) < 6
     covered = np.nonzero(filled.mean(0) > 0.5)[0]
     assert len(covered) > 500
-    axis = np.nonzero(black[sound].mean(0) > 0.9)[0]
-    middle = (axis[0] + axis[-1]) / 2
-    assert covered.min() == pytest.approx(middle, abs=5)
-    assert covered.max() == pytest.approx(axis[-1], abs=5)
+    left, right = LEFT * DPI, (WIDTH - RIGHT) * DPI
+    assert covered.min() == pytest.approx((left + right) / 2, abs=5)
+    assert covered.max() == pytest.approx(right, abs=5)
 
 
 def test_masks_are_drawn_over_the_frames():
@@ -291,7 +432,7 @@ def test_classes_in_their_colours(monkeypatch):
     for k in range(1, 4):
         mask = mask_of(1 / 3, label=1)
         mask[-9:] = 2
-        timeline.add(k - 1 / 16, frame(), mask, SILENCE)
+        add_second(timeline, k, mask)
     _, curves = drawn_means(timeline, monkeypatch)
     np.testing.assert_allclose(curves.shares, [[1 / 3, 1 / 4, 0]] * 300)
     picture = timeline.draw()
@@ -307,7 +448,7 @@ def test_many_classes_are_added_up():
     palette = [(0, 3 * c, 250 - 3 * c) for c in range(71)]
     timeline = Timeline(classes, palette)
     mask = (np.arange(SIZE[0] * SIZE[1]) % 71).astype(np.uint8)
-    timeline.add(0.9375, frame(), mask.reshape(SIZE), SILENCE)
+    add_second(timeline, 1, mask.reshape(SIZE))
     picture = timeline.draw()
     right = picture[:, -20:]
     # Names are cut before the edge.
@@ -320,7 +461,7 @@ def test_many_classes_are_added_up():
 def test_frames_of_any_shape(size):
     timeline = Timeline()
     for k in range(1, 13):
-        timeline.add(k - 1 / 16, frame(size=size), mask_of(1, size), SILENCE)
+        add_second(timeline, k, mask_of(1, size))
     picture = timeline.draw()
     assert 500 < picture.shape[0] < 1000
 
@@ -331,7 +472,8 @@ def test_pixels_that_are_not_square():
     for ratio in (1, Fraction(2, 1)):
         timeline = Timeline(sample_aspect_ratio=ratio)
         size = (36, 36)
-        timeline.add(0.9375, frame(77, size), mask_of(0, size), SILENCE)
+        image = frame(77, size)
+        add_second(timeline, 1, mask_of(0, size), image=image)
         widths.append(len(columns(timeline.draw()[40:300], (77, 77, 77))))
     assert widths[1] == pytest.approx(2 * widths[0], abs=3)
 
@@ -364,7 +506,7 @@ def test_drawing_changes_nothing():
     add_seconds(timeline, 3)
     first = timeline.draw()
     assert np.array_equal(first, timeline.draw())
-    timeline.add(3.9375, frame(), mask_of(0), SILENCE)
+    add_second(timeline, 4, mask_of(0))
     assert not np.array_equal(first, timeline.draw())
 
 
@@ -401,26 +543,31 @@ def test_exact_times():
         (dict(mask=mask_of(1) * 255), 'classes below 2, got 255'),
         (dict(log_mel=SILENCE[None]), r'\(96, 64\), got \(1, 96, 64\)'),
         (dict(uncertainty=np.zeros((3, 4))), r'uncertainty .*\(3, 4\)'),
-        (dict(time_s=-0.5), 'time_s must be 0 or more .*-0.5'),
-        (dict(time_s=float('nan')), 'time_s must be 0 or more .*nan'),
-        (dict(duration_s=0.0), 'duration_s more than 0.* 0.0'),
-        (dict(duration_s=float('inf')), 'duration_s more than 0.* inf'),
-        (dict(time_s=1.0), r'ascend, got 1.0 s after 1.0 s'),
+        (dict(time_s=-0.5), 'time_s must be 0 or more, got -0.5'),
+        (dict(time_s=float('nan')), 'time_s must be 0 or more, got nan'),
+        (dict(sound_s=-0.1), 'sound_s must be 0 or more, got -0.1'),
+        (dict(sound_s=float('inf')), 'sound_s must be .*, got inf'),
+        (dict(start_s=-1.0), 'start_s must be 0 or more .*-1.0 and 3.0'),
+        (dict(start_s=3.0), 'less than end_s, got 3.0 and 3.0'),
+        (dict(end_s=float('inf')), 'less than end_s, got 2.0 and inf'),
+        (dict(time_s=1.0), 'time_s must ascend, got 1.0 after 1.0'),
     ],
 )
 def test_what_is_no_frame(changes, message):
     timeline = Timeline()
-    given = dict(time_s=1.0, image=frame(), mask=mask_of(0.5), log_mel=SILENCE)
-    timeline.add(**given)
+    arrays = dict(image=frame(), mask=mask_of(0.5), log_mel=SILENCE)
+    times = dict(start_s=1.0, end_s=2.0, time_s=1.0, sound_s=1.0)
+    timeline.add(**arrays, **times)
+    times = {name: value + 1 for name, value in times.items()}
     with pytest.raises(ValueError, match=message):
-        timeline.add(**{**given, 'time_s': 2.0, **changes})
+        timeline.add(**{**arrays, **times, **changes})
 
 
 def test_a_refused_frame_leaves_no_trace(monkeypatch):
     timeline = Timeline()
     add_seconds(timeline, 2)
     with pytest.raises(ValueError, match='classes below 2'):
-        timeline.add(50.0, frame(), mask_of(1, label=7), SILENCE)
+        add_second(timeline, 50, mask_of(1, label=7))
     frames, curves = drawn_means(timeline, monkeypatch)
     assert len(frames) == 2 and curves.end_s == 2
 

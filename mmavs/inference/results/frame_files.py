@@ -94,13 +94,14 @@ class FrameFiles:
             self.overlay.add(self._drawn(prediction), end_s)
         if self.timeline is not None and is_shown:
             self.timeline.add(
-                prediction.time_s,
                 prediction.image,
                 prediction.mask,
-                prediction.log_mel,
-                prediction.uncertainty,
-                # A frame of the published times is of its whole second.
-                end_s - start_s if prediction.time_s == start_s else 1.0,
+                start_s=start_s,
+                end_s=end_s,
+                time_s=prediction.time_s,
+                log_mel=prediction.log_mel,
+                sound_s=prediction.sound_s,
+                uncertainty=prediction.uncertainty,
             )
         if self.codes is not None:
             self.codes.append(prediction.codes)

@@ -99,11 +99,12 @@ def write_prediction(
     ``frames``
         one for each, in order: ``index`` from 0; ``time_s``, when the frame
         is in the video, since its first; ``start_s`` and ``end_s``, what it
-        stands for, which is when the overlay shows it; ``mask``, a path in
-        the folder; ``area_share``, the share of the pixels that sound;
-        ``uncertainty``, its mean over the pixels, or null; with more than
-        two classes also ``class_shares``, the shares of the sounding classes
-        by their names.
+        stands for, which is when the overlay shows it; ``sound_s``,
+        when the 0.975 s of sound that the model heard with it begin;
+        ``mask``, a path in the folder; ``area_share``, the share of the
+        pixels that sound; ``uncertainty``, its mean over the pixels, or
+        null; with more than two classes also ``class_shares``, the shares of
+        the sounding classes by their names.
 
     At 1 frame a second frame k = 0, 1, ... stands for the second from k on.
     At any other rate a frame stands for the time until the next one. The last

@@ -35,6 +35,7 @@ def frame_row(
         time_s=_rounded(prediction.time_s),
         start_s=_rounded(start_s),
         end_s=_rounded(end_s),
+        sound_s=_rounded(prediction.sound_s),
         mask=path,
         area_share=_rounded((mask > 0).mean()),
         uncertainty=(
