@@ -5,6 +5,7 @@ chirp on the clock of the file, so what is read is compared with what must be
 there.
 """
 
+import gc
 import io
 import itertools
 import tracemalloc
@@ -778,3 +779,18 @@ class TestTape:
         assert (tape.begin, tape.end) == (10, 10)
         tape.append(np.ones(2, bool))
         assert tape.part(10, 12).all()
+
+
+def test_decoded_pictures_are_let_go_at_once(tmp_path):
+    """Not only when the garbage is collected: hundreds may be alive then."""
+    video = write_video(tmp_path / 'a.mp4', seconds=4)
+    frames = stream_frames(video)
+    gc.collect()
+    gc.disable()
+    try:
+        number = sum(1 for _ in itertools.islice(frames, 60))
+        alive = [x for x in gc.get_objects() if isinstance(x, av.VideoFrame)]
+    finally:
+        gc.enable()
+    assert number == 60
+    assert len(alive) <= 8

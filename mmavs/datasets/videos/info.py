@@ -54,7 +54,7 @@ def probe_video(
     """
     with VideoFile(path, limits) as file:
         _, frame = first_picture(file)
-        height, width = to_image(frame, (frame.width, frame.height)).shape[:2]
+        height, width = to_image(frame, frame).shape[:2]
         stream = file.stream('video')
         ratio = stream.sample_aspect_ratio or Fraction(1)
         if is_turned(display_matrix(frame)):

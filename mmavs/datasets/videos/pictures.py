@@ -35,18 +35,18 @@ class ShownPicture:
         time: when it appears, in seconds since the first one.
         end: when it disappears.
         is_last: whether none follows; ``end`` may be a guess then.
-        size: width and height of the first picture of the video, as stored.
+        first: the first picture of the video, PyAV's.
     """
 
     frame: Any
     time: Fraction
     end: Fraction
     is_last: bool
-    size: tuple[int, int]
+    first: Any
 
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB, upright; of the size of the first picture."""
-        return to_image(self.frame, self.size)
+        return to_image(self.frame, self.first)
 
 
 def shown_pictures(
@@ -73,19 +73,18 @@ def shown_pictures(
     """
     with VideoFile(path, limits) as file:
         origin, first = first_picture(file)
-        size = first.width, first.height
         pictures = _pictures_from(file, origin, start)
         time, frame = next(pictures)
         lasted = Fraction(0)
         for next_time, next_frame in pictures:
             if next_time > time:
                 lasted = next_time - time
-                yield ShownPicture(frame, time, next_time, False, size)
+                yield ShownPicture(frame, time, next_time, False, first)
             time, frame = next_time, next_frame
         # Not every container tells how long the last frame lasts.
         lasts = (frame.duration or 0) * (frame.time_base or Fraction(0))
         lasts = lasts or lasted or 1 / (picture_rate(file) or _ANY_RATE)
-        yield ShownPicture(frame, time, time + lasts, True, size)
+        yield ShownPicture(frame, time, time + lasts, True, first)
 
 
 def first_picture(file: VideoFile) -> tuple[Fraction, Any]:
@@ -119,22 +118,24 @@ def display_matrix(frame: Any) -> tuple[int, ...]:
     return struct.unpack('=9i', bytes(matrix))
 
 
-def to_image(frame: Any, size: tuple[int, int]) -> np.ndarray:
+def to_image(frame: Any, first: Any) -> np.ndarray:
     """Convert a picture: (H, W, 3) uint8 RGB, upright.
 
     Args:
         frame: PyAV's.
-        size: Width and height to scale it to, before it is turned.
+        first: The first one of the video, to whose size it is scaled.
     """
-    width, height = size
     image = frame.to_ndarray(
         format='rgb24',
-        width=width,
-        height=height,
+        width=first.width,
+        height=first.height,
         # swscale takes one for each core otherwise.
         threads=1,
     )
-    return upright(image, display_matrix(frame))
+    # Once looked at, the side data and their frame hold each other until the
+    # garbage is collected, hundreds of frames later.
+    is_turned_alike = frame.rotation == first.rotation
+    return upright(image, display_matrix(first if is_turned_alike else frame))
 
 
 def _pictures_from(
