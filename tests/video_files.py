@@ -200,18 +200,21 @@ def cut_file(path, share):
     return path
 
 
-def read_pictures(path):
-    """All frames of a video, read by PyAV alone.
+def read_pictures(path, every=1):
+    """The frames of a video, read by PyAV alone.
 
     Returns:
-        tuple: times in seconds (F,), when the last one ends, and images, as
-        stored.
+        tuple: times in seconds (F,), when the last one ends, and the images
+        of every so many of them, as stored.
     """
+    times, images = [], []
     with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-        times = [float(frame.pts * frame.time_base) for frame in frames]
-        last = float(frames[-1].duration * frames[-1].time_base)
-        images = [frame.to_ndarray(format='rgb24') for frame in frames]
+        for frame in container.decode(video=0):
+            if len(times) % every == 0:
+                # Threads take longer to start than such a picture.
+                images.append(frame.to_ndarray(format='rgb24', threads=1))
+            times.append(float(frame.pts * frame.time_base))
+        last = float(frame.duration * frame.time_base)
     return np.array(times), times[-1] + last, images
 
 

@@ -15,12 +15,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from steps.inference_checks import SOUNDS
 from steps.inference_options import Parser, parse_args
 from steps.messages import reason, refuse, say, tell_warnings_once
 from steps.progress import progress_bar
 
 # Characters of a name beside a bar.
 MAX_LABEL = 30
+
+
+# Columns of a table in a file; longer names are folded.
+FILE_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ def load(args: argparse.Namespace) -> Any:
         options = Parser()
         options.add_argument('--cfg-options', nargs='*', action=DictAction)
         pairs = options.parse_args(['--cfg-options', *args.cfg_options])
+        check_device(args.device)
+        check_sound(args.sound)
         try:
             frame_rate(args.fps)
             inferencer = AVSInferencer(
@@ -62,30 +69,77 @@ def load(args: argparse.Namespace) -> Any:
                 cfg_options=pairs.cfg_options,
                 precision=args.precision,
                 num_samples=args.samples,
+                seed=args.seed,
             )
             check_overlap(args.overlap, inferencer.num_frames)
         except Exception as error:
             refuse(reason(error, ''))
+    if args.codes and not hasattr(inferencer.model.neck, 'latents'):
+        refuse(
+            f'--codes: the model of {inferencer.config_name} has no latent '
+            'codes'
+        )
     return inferencer
 
 
-def list_sources(paths: Sequence[str]) -> tuple[list[str], int]:
-    """List the recordings, each once, and tell which inputs are none.
+def check_device(device: str | None) -> None:
+    """Refuse a device that is none, or is not there."""
+    import torch
 
-    Returns:
-        Their paths, and how many inputs are none.
+    try:
+        torch.empty(0, device=device)
+    except Exception as error:
+        why = str(error).partition('\n')[0]
+        refuse(
+            f'--device must be cpu, cuda, cuda:1, ... as there are, got '
+            f'{device!r} ({why})'
+        )
+
+
+def check_sound(sound: str) -> None:
+    """Refuse a file whose sound cannot take the place of others."""
+    from mmavs.inference.endless_sounds import RepeatedSound
+
+    if sound in SOUNDS:
+        return
+    try:
+        with RepeatedSound(sound) as opened:
+            opened.read(0, 1)
+    except Exception as error:
+        refuse(f'--sound {sound}: {reason(error, sound)}')
+
+
+def make_folder(out: str) -> None:
+    """Make the folder for the results; it is no input's fault if not."""
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as error:
+        refuse(f'--out {out} cannot be made: {error.strerror}')
+
+
+def fail(failures: list[str], source: str, why: str) -> None:
+    """Say why an input fails, now and in the end."""
+    failures.append(f'{source}: {why}')
+    say(failures[-1])
+
+
+def list_sources(paths: Sequence[str], failures: list[str]) -> list[str]:
+    """List the recordings, each once.
+
+    Args:
+        paths: the inputs.
+        failures: gets those that are none.
     """
     from mmavs.inference.recordings import list_inputs
 
-    sources, num_failed = {}, 0
+    sources: dict[str, str] = {}
     for path in paths:
         try:
             for source in list_inputs(path):
                 sources.setdefault(os.path.realpath(source), source)
         except Exception as error:
-            say(f'{path}: {reason(error, path)}')
-            num_failed += 1
-    return list(sources.values()), num_failed
+            fail(failures, path, reason(error, path))
+    return list(sources.values())
 
 
 def segment(
@@ -93,7 +147,8 @@ def segment(
     inferencer: Any,
     sources: Sequence[str],
     done: list[Done],
-) -> int:
+    failures: list[str],
+) -> None:
     """Segment recordings, one after the other.
 
     Args:
@@ -101,20 +156,18 @@ def segment(
         inferencer: the model.
         sources: paths of the recordings.
         done: gets those that are done.
-
-    Returns:
-        How many failed.
+        failures: gets the others.
     """
     from mmavs.datasets.files import printable
     from mmavs.inference.results.prediction_files import write_prediction
-    from mmavs.inference.results.result_folder import folder_names
+    from mmavs.inference.results.result_folder import choose_folder
 
-    num_failed = 0
-    for number, name in enumerate(folder_names(sources), 1):
-        source, folder = sources[number - 1], os.path.join(args.out, name)
-        label = f'[{number}/{len(sources)}] {printable(name[:MAX_LABEL])}'
+    for number, source in enumerate(sources, 1):
         begin = time.perf_counter()
         try:
+            folder = choose_folder(args.out, source)
+            name = printable(folder.name[:MAX_LABEL])
+            label = f'[{number}/{len(sources)}] {name}'
             with progress_bar(label, unit='s') as progress:
                 result = write_prediction(
                     inferencer,
@@ -128,15 +181,14 @@ def segment(
                     overlay=not args.no_overlay,
                     timeline=not args.no_timeline,
                     codes=args.codes,
+                    probabilities=args.probabilities,
                     progress=progress,
                 )
         except Exception as error:
-            say(f'{source}: {reason(error, source)}')
-            num_failed += 1
+            fail(failures, source, reason(error, source))
         else:
             work_s = time.perf_counter() - begin
-            done.append(Done(source, folder, result['summary'], work_s))
-    return num_failed
+            done.append(Done(source, str(folder), result['summary'], work_s))
 
 
 def show(done: Sequence[Done]) -> None:
@@ -161,35 +213,41 @@ def show(done: Sequence[Done]) -> None:
         )
     console = Console()
     if not console.is_terminal:
-        # A file has no width: names are not folded there.
-        console = Console(width=10_000)
+        # A file has no width, but is read all the same.
+        console = Console(width=max(console.width, FILE_WIDTH))
     console.print(table)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line says and return the exit status."""
-    missing = [path for path in args.inputs if not os.path.exists(path)]
-    for path in missing:
-        say(f'{path}: does not exist')
-    present = [path for path in args.inputs if path not in missing]
+    present, failures = [], []
+    for path in args.inputs:
+        if os.path.exists(path):
+            present.append(path)
+        else:
+            fail(failures, path, 'does not exist')
     done: list[Done] = []
-    num_failed, sources, interrupted = len(missing), [], False
+    sources, interrupted = [], False
     try:
         if present:
             inferencer = load(args)
-            sources, num_bad = list_sources(present)
-            num_failed += num_bad
-            num_failed += segment(args, inferencer, sources, done)
+            make_folder(args.out)
+            sources = list_sources(present, failures)
+            segment(args, inferencer, sources, done, failures)
     except KeyboardInterrupt:
         interrupted = True
     if done:
         show(done)
+    if done or len(sources) > 1:
+        # Between the bars they are overlooked.
+        for failure in failures:
+            say(f'failed: {failure}')
     if interrupted:
         num_left = max(len(sources), len(present)) - len(done)
         say(f'interrupted: {len(done)} inputs done, {num_left} not')
         return 130
-    print(f'{len(done)} inputs done, {num_failed} failed')
-    return 1 if num_failed else 0
+    print(f'{len(done)} inputs done, {len(failures)} failed')
+    return 1 if failures else 0
 
 
 def main() -> None:

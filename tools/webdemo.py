@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from steps.inference_checks import check_model
+from steps.messages import reason, refuse
+from web.local_only import stay_local
+
 if TYPE_CHECKING:
     import gradio as gr
+    from web.service import ClipService
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,6 +76,7 @@ def positive(text: str) -> float:
 def main() -> None:
     """Serve the page until it is interrupted."""
     args = parse_args()
+    check_model(args.config, args.checkpoint)
     # The folder is removed also when the process is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix='mmavs-webdemo-') as folder:
@@ -89,6 +96,7 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
         folder: Where uploads and results go.
     """
     # Gradio asks itself whether it is there. Nobody else is asked anything.
+    stay_local(args.host)
     for name in [name for name in os.environ if name.lower()[-6:] == '_proxy']:
         del os.environ[name]
     # Read when gradio is imported.
@@ -101,54 +109,69 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
             raise
         sys.exit('webdemo.py needs Gradio: pip install mmavs[web]')
     from web.examples import write_examples
+    from web.limits import Limits
     from web.service import ClipService
 
     from mmavs.apis import AVSInferencer
 
+    try:
+        inferencer = AVSInferencer(args.config, args.checkpoint, args.device)
+    except Exception as error:
+        refuse(reason(error, ''))
     service = ClipService(
-        AVSInferencer(args.config, args.checkpoint, args.device),
+        inferencer,
         folder / 'results',
-        args.max_megabytes,
-        args.max_seconds,
+        Limits(args.max_megabytes, args.max_seconds),
     )
     page = build_page(
         service,
         Path(args.config).stem,
         write_examples(folder / 'examples') if args.examples else (),
     )
-    launch(page, folder, args.host, args.port, args.max_megabytes)
+    launch(page, args.host, args.port, args.max_megabytes)
     print(f'{page.local_url} (Ctrl-C ends it)', flush=True)
     try:
         page.block_thread()
     finally:
-        service.close()
+        end(service, folder)
+
+
+def end(service: ClipService, folder: Path) -> None:
+    """Stop the run that goes on, or else the whole process.
+
+    Args:
+        service: What it goes on in.
+        folder: What must not stay.
+    """
+    if not service.close():
+        # The thread of the run would keep the process from ending.
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
 
 
 def launch(
-    page: gr.Blocks, folder: Path, host: str, port: int, max_megabytes: float
+    page: gr.Blocks, host: str, port: int, max_megabytes: float
 ) -> None:
     """Begin to serve a page, to nobody but those it is for.
 
     Args:
         page: The page.
-        folder: Whose files it may show.
         host: Address to listen on.
         port: Where.
         max_megabytes: Largest upload.
     """
+    from web.limits import MEGABYTE
     from web.page import CSS, theme
-    from web.service import MEGABYTE
 
     try:
         page.launch(
             server_name=host,
             server_port=port,
             max_file_size=int(max_megabytes * MEGABYTE),
-            allowed_paths=[str(folder)],
             theme=theme(),
             css=CSS,
             footer_links=[],
-            show_error=True,
+            show_error=False,
             quiet=True,
             prevent_thread_lock=True,
             # Whatever the environment says.
@@ -159,7 +182,10 @@ def launch(
             enable_monitoring=False,
         )
     except OSError as error:
-        sys.exit(f'webdemo.py cannot listen on {host}:{port}: {error}')
+        refuse(
+            f'--host {host} --port {port}: nothing can be served there '
+            f'({error})'
+        )
 
 
 if __name__ == '__main__':

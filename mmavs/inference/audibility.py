@@ -9,8 +9,6 @@ from mmavs.functional.log_mel import MIN_SAMPLES, SAMPLE_RATE_HZ
 from mmavs.inference.recordings import Recording, Sound
 from mmavs.inference.replaced_sound import replace_sound
 
-NO_AUDIO_POLICIES = ('error', 'silence')
-
 
 def with_sound(
     recording: Recording, sound: str | os.PathLike, no_audio_policy: str

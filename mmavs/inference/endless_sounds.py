@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -10,6 +11,7 @@ from fractions import Fraction
 import numpy as np
 
 from mmavs.datasets.errors import DataError
+from mmavs.datasets.transforms.load_audio import MAX_RATE_HZ
 from mmavs.datasets.videos import (
     AudioStretch,
     SoundTrack,
@@ -49,7 +51,7 @@ class MadeSound:
             self.make(_CHUNK, start)[None]
             for start in itertools.count(0, _CHUNK)
         )
-        return SoundTrack(SAMPLE_RATE_HZ, 1, chunks)
+        return SoundTrack(SAMPLE_RATE_HZ, 1, chunks, is_endless=True)
 
     def __enter__(self) -> MadeSound:
         return self
@@ -81,9 +83,9 @@ class RepeatedSound:
                 f'{self.path} is silent all through: a sound that replaces '
                 "another must be heard; sound='silence' mutes a recording"
             )
-        # Samples from one beginning to the next; known at the end of the
-        # first pass.
-        self._period: int | None = None
+        # Seconds from one beginning to the next; known at the end of the
+        # first pass. Exact: in the end it repeats as the track does.
+        self._period_s: Fraction | None = None
         self._passes: dict[int, VideoSound] = {}
 
     def read(self, start_s: float, duration_s: float) -> AudioStretch:
@@ -100,25 +102,34 @@ class RepeatedSound:
 
     def _piece(self, at: int, num_samples: int) -> AudioStretch:
         """Read from ``at`` on, up to the end of the pass at the most."""
-        number, place = divmod(at, self._period) if self._period else (0, at)
-        if self._period:
-            num_samples = min(num_samples, self._period - place)
+        number, place_s = 0, Fraction(at, SAMPLE_RATE_HZ)
+        if self._period_s is not None:
+            number, place_s = divmod(place_s, self._period_s)
+            left_s = self._period_s - place_s
+            num_samples = min(num_samples, math.ceil(left_s * SAMPLE_RATE_HZ))
         sound = self._open(number)
+        # The latest sample that is there, lest one lies behind the end.
+        place = math.floor(place_s * SAMPLE_RATE_HZ)
         stretch = sound.read(
             Fraction(place, SAMPLE_RATE_HZ),
             Fraction(num_samples, SAMPLE_RATE_HZ),
         )
-        if self._period is None and sound.end_s is not None:
+        if self._period_s is None and sound.end_s is not None:
             # What was read may lie behind the end: read it again.
-            self._period = round(sound.end_s * SAMPLE_RATE_HZ)
-            if self._period < MIN_SAMPLES:
-                raise DataError(
-                    f'{self.path} has {self._period} samples of sound at '
-                    f'{SAMPLE_RATE_HZ} Hz, a sound that replaces another '
-                    f'needs at least {MIN_SAMPLES}'
-                )
+            self._period_s = self._checked_period_s(sound.end_s)
             return self._piece(at, num_samples)
         return stretch
+
+    def _checked_period_s(self, end_s: float) -> Fraction:
+        num_samples = round(end_s * SAMPLE_RATE_HZ)
+        if num_samples < MIN_SAMPLES:
+            raise DataError(
+                f'{self.path} has {num_samples} samples of sound at '
+                f'{SAMPLE_RATE_HZ} Hz, a sound that replaces another needs '
+                f'at least {MIN_SAMPLES}'
+            )
+        # A whole number of samples of the file, whatever its rate.
+        return Fraction(end_s).limit_denominator(MAX_RATE_HZ)
 
     def _open(self, number: int) -> VideoSound:
         """The reader of one pass; that of the one before stays open."""
@@ -145,7 +156,12 @@ class RepeatedSound:
                     raise DataError(f'{self.path} has no sound')
                 track = stream_sound(self.path, limits=LIMITS)
 
-        return SoundTrack(first.sample_rate_hz, first.num_channels, chunks())
+        return SoundTrack(
+            first.sample_rate_hz,
+            first.num_channels,
+            chunks(),
+            is_endless=True,
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -2,64 +2,40 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mmcv
-import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
 
-from mmavs.datasets.errors import DataError
-from mmavs.functional.log_mel import SAMPLE_RATE_HZ
-from mmavs.functional.predictive import foreground_logits
-from mmavs.inference.audibility import (
-    NO_AUDIO_POLICIES,
-    check_length,
-    with_sound,
-)
-from mmavs.inference.kept_frames import KeepingFrames
+from mmavs.inference.audibility import with_sound
 from mmavs.inference.loading import (
     build_model,
     class_names,
     clip_length,
     load_weights,
-    window_pipeline,
+    read_config,
 )
-from mmavs.inference.merging import (
-    MergedFrame,
-    WindowPrediction,
-    merge_windows,
-    select_frames,
-)
+from mmavs.inference.options import check_choice, check_options
 from mmavs.inference.predictions import FramePrediction, VideoPrediction
 from mmavs.inference.recordings import (
     Recording,
-    Sound,
     list_inputs,
     open_recording,
 )
-from mmavs.inference.recordings.opening import Source, is_folder_of_videos
-from mmavs.inference.recordings.recording import Fps, frame_rate
+from mmavs.inference.recordings.opening import Source, is_one_recording
+from mmavs.inference.recordings.recording import Fps
 from mmavs.inference.results.prediction_files import write_prediction
-from mmavs.inference.results.result_folder import folder_names
-from mmavs.inference.shipped_configs import find_config
-from mmavs.inference.windows import (
-    Window,
-    batch_windows,
-    check_overlap,
-    own_time_windows,
-    published_windows,
-)
+from mmavs.inference.results.result_folder import choose_folder
+from mmavs.inference.streaming import Progress, predict_frames, reported
+from mmavs.inference.whole_numbers import check_whole_number
+from mmavs.inference.window_predictor import WindowPredictor
 
-PRECISIONS = dict(float32=torch.float32, bfloat16=torch.bfloat16)
-Progress = Callable[[float, float | None], None]
+PRECISIONS = ('float32', 'bfloat16')
 
 
 class AVSInferencer:
@@ -84,12 +60,16 @@ class AVSInferencer:
         cfg_options: changes of the config, {'a.b': value}.
         precision: ``'float32'``, or ``'bfloat16'`` for autocast.
         num_samples: S; how often the latent codes are drawn. With 0 their
-            means are used, and there is no uncertainty.
+            means are used, and there is no uncertainty. None: as the config
+            says (``model.test_cfg.num_samples``), 0 if it does not.
+        seed: of the draws. They are the same for a recording, and the same
+            options, whatever is predicted before or at the same time.
 
     Attributes:
         config: with the changes.
         config_name: of the file the config is in, without folder and ending.
         weights: path of the checkpoint, or None.
+        seed: as given; a stream has the one of its beginning.
         device: where the model is.
         precision: as given.
         num_frames: T, the frames of a window.
@@ -98,8 +78,8 @@ class AVSInferencer:
 
     Raises:
         FileNotFoundError: if there is no such config or checkpoint.
-        ValueError: if the weights do not fit the config, or an option is
-            none of those named.
+        ValueError: if the weights do not fit the config, an option is none
+            of those named, or codes are to be drawn in a model without any.
     """
 
     def __init__(
@@ -110,23 +90,25 @@ class AVSInferencer:
         *,
         cfg_options: Mapping[str, Any] | None = None,
         precision: str = 'float32',
-        num_samples: int = 0,
+        num_samples: int | None = None,
+        seed: int = 0,
     ) -> None:
-        _check_choice('precision', precision, PRECISIONS)
-        if isinstance(model, Config):
-            config = copy.deepcopy(model)
-        else:
-            config = Config.fromfile(find_config(model))
-        config.merge_from_dict(dict(cfg_options or {}))
-        self.config = config
+        check_choice('precision', precision, PRECISIONS)
+        check_whole_number('seed', seed)
+        self.config = config = read_config(model, cfg_options)
         self.config_name = Path(config.filename or 'config').stem
         self.weights = None if weights is None else os.fspath(weights)
         self.precision = precision
+        self.seed = int(seed)
         if device is None:
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.device = torch.device(device)
 
         self.model = build_model(config)
+        # Wrong numbers show before the weights are read.
+        if num_samples is None:
+            num_samples = self.num_samples
+        self.num_samples = num_samples
         meta = {}
         if self.weights is None:
             warnings.warn(
@@ -137,27 +119,37 @@ class AVSInferencer:
         else:
             meta = load_weights(self.model, self.weights, self.config_name)
         self.model.to(self.device).eval()
-        if num_samples:
-            self.num_samples = num_samples
 
         dataset = config.test_dataloader.dataset
         self.num_frames = clip_length(dataset)
-        self._pipeline = Compose(window_pipeline(dataset.pipeline))
+        self._predictor = WindowPredictor(
+            self.model,
+            dataset.pipeline,
+            self.device,
+            is_half=precision == 'bfloat16',
+        )
         num_classes = max(2, self.model.decode_head.out_channels)
         self.classes, self.palette = class_names(dataset, meta, num_classes)
 
     @property
     def num_samples(self) -> int:
-        """S, how often the latent codes are drawn; it can be set."""
+        """S, how often the latent codes are drawn; it can be set.
+
+        Raises:
+            ValueError: if it is no whole number, or not 0 in a model without
+                latents.
+        """
         return self.model.test_cfg.num_samples
 
     @num_samples.setter
     def num_samples(self, value: int) -> None:
-        if not isinstance(value, int) or value < 0:
+        check_whole_number('num_samples', value)
+        if value and not hasattr(self.model.neck, 'latents'):
             raise ValueError(
-                f'num_samples must be a whole number, 0 or more, got {value!r}'
+                f'num_samples must be 0, got {value}: the model of '
+                f'{self.config_name} has no latent codes to draw'
             )
-        self.model.test_cfg.num_samples = value
+        self.model.test_cfg.num_samples = int(value)
 
     def stream(
         self,
@@ -168,7 +160,7 @@ class AVSInferencer:
         batch_size: int = 1,
         sound: str | os.PathLike = 'matched',
         no_audio_policy: str = 'error',
-    ) -> Iterator[FramePrediction]:
+    ) -> Generator[FramePrediction, None, None]:
         """Predict a recording frame by frame, in the order of time.
 
         Memory does not depend on the length: a batch of windows and the one
@@ -191,8 +183,7 @@ class AVSInferencer:
                 go on without sound. A sound that was replaced is not asked.
 
         Returns:
-            Iterator[FramePrediction]: a generator, to be closed if it is
-            not used up.
+            Generator[FramePrediction]: to be closed if it is not used up.
 
         Raises:
             ValueError: if an option is out of range.
@@ -200,42 +191,25 @@ class AVSInferencer:
                 rate, or its sound is missing, silent or shorter than a
                 patch; names the file.
         """
-        check_overlap(overlap, self.num_frames)
-        if batch_size < 1:
-            raise ValueError(
-                f'batch_size must be at least 1, got {batch_size}'
-            )
-        _check_choice('no_audio_policy', no_audio_policy, NO_AUDIO_POLICIES)
-        rate = frame_rate(fps)
+        check_options(
+            self.num_frames,
+            fps=fps,
+            overlap=overlap,
+            batch_size=batch_size,
+            sound=sound,
+            no_audio_policy=no_audio_policy,
+        )
         recording = with_sound(open_recording(source), sound, no_audio_policy)
-        frames = recording.frames(fps)
-
-        def windows(heard: Sound) -> Iterator[Window]:
-            args = (frames, heard, self.num_frames, overlap)
-            if rate == 1:
-                return published_windows(*args, is_clip=recording.is_clip)
-            return own_time_windows(*args)
-
-        def predictions() -> Iterator[FramePrediction]:
-            num_frames = 0
-            with recording.sound() as heard:
-                check_length(heard, recording.source)
-                batches = batch_windows(windows(heard), batch_size)
-                predicted = (
-                    window
-                    for batch in batches
-                    for window in self._predict(batch, recording)
-                )
-                for merged in merge_windows(predicted):
-                    num_frames += 1
-                    yield self._finish(merged)
-            if not num_frames:
-                raise DataError(
-                    f'{recording.source} is too short: it has no frame at '
-                    f'fps={fps}'
-                )
-
-        return predictions()
+        return predict_frames(
+            self._predictor,
+            recording,
+            recording.frames(fps),
+            fps=fps,
+            length=self.num_frames,
+            overlap=overlap,
+            batch_size=batch_size,
+            seed=self.seed,
+        )
 
     def __call__(
         self,
@@ -274,139 +248,48 @@ class AVSInferencer:
             ValueError, DataError: as in :meth:`stream`, at the first
                 recording that cannot be predicted.
         """
-        options = dict(
+        options: dict[str, Any] = dict(
             fps=fps,
             overlap=overlap,
             batch_size=batch_size,
             sound=sound,
             no_audio_policy=no_audio_policy,
         )
+        check_options(self.num_frames, **options)
         recordings = [open_recording(x) for x in list_inputs(inputs)]
-        if out_dir:
-            predictions = self._write(recordings, out_dir, options, progress)
-        else:
-            predictions = (
-                self._collect(recording, options, progress)
-                for recording in recordings
-            )
+        predictions = (
+            self._segment(recording, out_dir, options, progress)
+            for recording in recordings
+        )
         results = [
             p if return_codes else replace(p, codes={}) for p in predictions
         ]
-        is_one = isinstance(inputs, str | os.PathLike | Mapping | Recording)
-        if is_one and not is_folder_of_videos(inputs):
-            return results[0]
-        return results
+        return results[0] if is_one_recording(inputs) else results
 
-    def _collect(
-        self, recording: Recording, options: dict, progress: Progress | None
-    ) -> VideoPrediction:
-        """Predict a recording as a whole."""
-
-        def frames() -> Iterator[FramePrediction]:
-            for frame in self.stream(recording, **options):
-                yield frame
-                if progress is not None:
-                    total_s = recording.duration_s
-                    done_s = frame.time_s
-                    progress(done_s, total_s and max(total_s, done_s))
-
-        return VideoPrediction.from_frames(recording.name, frames())
-
-    def _write(
+    def _segment(
         self,
-        recordings: list[Recording],
+        recording: Recording,
         out_dir: str | os.PathLike,
         options: dict,
         progress: Progress | None,
-    ) -> Iterator[VideoPrediction]:
-        """Predict recordings as a whole, and write each in its folder."""
-        names = folder_names(recording.source for recording in recordings)
-        for recording, name in zip(recordings, names, strict=True):
-            kept = KeepingFrames(self)
+    ) -> VideoPrediction:
+        """Predict a recording as a whole, and write it if it is said where.
+
+        The options are those of :meth:`stream`.
+        """
+        frames: Iterable[FramePrediction]
+        if not out_dir:
+            frames = self.stream(recording, **options)
+            if progress is not None:
+                frames = reported(frames, recording.duration_s, progress)
+        else:
+            frames = kept = []
             write_prediction(
-                kept,
+                self,
                 recording,
-                Path(out_dir, name),
+                choose_folder(out_dir, recording.source),
                 **options,
                 progress=progress,
+                on_frame=lambda frame: kept.append(frame.without_inputs()),
             )
-            yield VideoPrediction.from_frames(recording.name, kept.frames)
-
-    def _predict(
-        self, batch: list[Window], recording: Recording
-    ) -> Iterator[WindowPrediction]:
-        """Predict windows of one length, as clips of the test set are."""
-        packed = [self._pipeline(_as_clip(w, recording)) for w in batch]
-        data = self.model.data_preprocessor(pseudo_collate(packed), False)
-        inputs, samples = data['inputs'], data['data_samples']
-        with (
-            torch.no_grad(),
-            torch.autocast(
-                self.device.type,
-                torch.bfloat16,
-                enabled=self.precision == 'bfloat16',
-            ),
-        ):
-            prediction = self.model.predict_clips(inputs)
-        for b, window in enumerate(batch):
-            start, stop = b * inputs.num_frames, (b + 1) * inputs.num_frames
-            yield WindowPrediction(
-                window,
-                select_frames(prediction, start, stop),
-                samples[start:stop],
-                packed[b]['inputs']['log_mel'],
-            )
-
-    @torch.no_grad()
-    def _finish(self, merged: MergedFrame) -> FramePrediction:
-        """Bring a frame's prediction to its own size."""
-        prediction, frame = merged.prediction, merged.frame
-        # Also where the test set is scored at another size.
-        merged.sample.set_metainfo(dict(ori_shape=frame.image.shape[:2]))
-        (result,) = self.model.postprocess_clips(prediction, [merged.sample])
-        scores = result.seg_logits.data
-        if len(scores) > 1:
-            scores = foreground_logits(scores[None])[0].sigmoid()
-        uncertainty = None
-        if prediction.uncertainty is not None:
-            uncertainty = _array(result.uncertainty.data[0])
-        return FramePrediction(
-            merged.index,
-            frame.time_s,
-            frame.image,
-            _array(result.pred_sem_seg.data[0].byte()),
-            _array(scores[0]),
-            uncertainty,
-            {k: _array(code[0]) for k, code in prediction.codes.items()},
-            merged.log_mel[0].numpy(),
-            merged.sound_s,
-        )
-
-
-def _as_clip(window: Window, recording: Recording) -> dict:
-    """Results of a clip that is in memory, for the pipeline."""
-    clip = dict(
-        video_id=recording.name,
-        num_frames=len(window.frames),
-        # The pipelines are for frames as OpenCV reads them.
-        imgs=[mmcv.rgb2bgr(frame.image) for frame in window.frames],
-        audio_path=recording.source,
-    )
-    if window.log_mel is not None:
-        return {**clip, 'log_mel': window.log_mel}
-    return {
-        **clip,
-        'waveform': window.waveform,
-        'sample_rate_hz': SAMPLE_RATE_HZ,
-    }
-
-
-def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    if value not in choices:
-        raise ValueError(
-            f'{name} must be one of {tuple(choices)}, got {value!r}'
-        )
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.cpu().numpy()
+        return VideoPrediction.from_frames(recording.name, frames)

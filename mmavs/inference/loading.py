@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -15,6 +17,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from mmavs.datasets.layout import class_palette
+from mmavs.inference.shipped_configs import find_config
 
 _FRAME_LOADERS = ('LoadFrame', 'LoadImageFromFile')
 # A window brings its sound and has no masks.
@@ -22,7 +25,27 @@ _LEFT_OUT = ('LoadAVSMask', 'LoadAnnotations', 'LoadAudio', 'SoundCondition')
 _MAX_NAMES = 8
 
 
-def build_model(config: Config) -> nn.Module:
+def read_config(
+    config: str | os.PathLike | Config, options: Mapping | None = None
+) -> Config:
+    """Read a config, by its path or name, and change it.
+
+    Args:
+        config: see :func:`find_config`; one that was read stays as it is.
+        options: the changes, {'a.b': value}.
+
+    Raises:
+        FileNotFoundError: if there is no such config.
+    """
+    if isinstance(config, Config):
+        config = copy.deepcopy(config)
+    else:
+        config = Config.fromfile(find_config(config))
+    config.merge_from_dict(dict(options or {}))
+    return config
+
+
+def build_model(config: Config) -> Any:
     """Build the model of a config; nothing but the config is read.
 
     Whatever initialises parts of it for a training, downloads among them, is
@@ -71,11 +94,21 @@ def load_weights(
         The ``meta`` of the checkpoint, {} without one.
 
     Raises:
-        ValueError: if weights are missing, left over or of another shape.
+        ValueError: if the checkpoint holds no weights by name, or some are
+            missing, left over or of another shape.
     """
     checkpoint = os.fspath(checkpoint)
     content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu', 'silent')
-    state = content.get('state_dict', content)
+    is_dict = isinstance(content, Mapping)
+    state = content.get('state_dict', content) if is_dict else content
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) for key in state
+    ):
+        raise ValueError(
+            f'{checkpoint} holds no weights: they must be a dict by their '
+            "names, or the 'state_dict' of one, got a "
+            f'{type(state).__name__}'
+        )
     # As of a model that was saved in its wrapper for distributed training.
     state = {k.removeprefix('module.'): v for k, v in state.items()}
     own = model.state_dict()
@@ -113,8 +146,8 @@ def window_pipeline(pipeline: Sequence[Mapping]) -> list[dict]:
     Raises:
         ValueError: if nothing loads frames.
     """
-    steps = _without_files(pipeline)
-    if 'LoadImageFromNDArray' not in str(steps):
+    steps, loads_frames = _without_files(pipeline)
+    if not loads_frames:
         raise ValueError(
             f'the test pipeline must load frames by one of {_FRAME_LOADERS}, '
             f'got {[_type_name(step) for step in pipeline]}'
@@ -162,17 +195,19 @@ def class_names(
     if len(palette) != num_classes:
         palette = class_palette(num_classes)
     return tuple(map(str, names)), tuple(
-        tuple(int(value) for value in colour) for colour in palette
+        (int(red), int(green), int(blue)) for red, green, blue in palette
     )
 
 
-def _without_files(pipeline: Sequence[Mapping]) -> list[dict]:
-    steps = []
+def _without_files(pipeline: Sequence[Mapping]) -> tuple[list[dict], bool]:
+    """The steps that remain, and whether one of them loads frames."""
+    steps, loads_frames = [], False
     for step in pipeline:
         name = _type_name(step)
         if name in _LEFT_OUT:
             continue
         if name in _FRAME_LOADERS:
+            loads_frames = True
             steps.append(
                 dict(
                     type='LoadImageFromNDArray',
@@ -180,11 +215,12 @@ def _without_files(pipeline: Sequence[Mapping]) -> list[dict]:
                 )
             )
         elif 'transforms' in step:
-            inner = _without_files(step['transforms'])
+            inner, is_inside = _without_files(step['transforms'])
+            loads_frames = loads_frames or is_inside
             steps.append({**step, 'transforms': inner})
         else:
             steps.append(dict(step))
-    return steps
+    return steps, loads_frames
 
 
 def _type_name(step: Mapping) -> str:

@@ -44,19 +44,18 @@ class MergedFrame:
         index: its position among all frames.
         frame: the frame.
         sample: how it was prepared.
-        log_mel: its patch in the first of the windows.
-        sound_s: when that begins, in seconds since the first frame.
+        heard: its patches in the windows, by when each begins in seconds
+            since the first frame; most often it is the same one in all.
         predictions: one of each window, N = 1.
 
     Shapes:
-        - log_mel: (1, 96, 64).
+        - heard: (1, 96, 64) each.
     """
 
     index: int
     frame: VideoFrame
     sample: SegDataSample
-    log_mel: Tensor
-    sound_s: float
+    heard: dict[float, Tensor] = field(default_factory=dict)
     predictions: list[ClipPrediction] = field(default_factory=list)
 
     @property
@@ -64,11 +63,15 @@ class MergedFrame:
         """The average of the predictions; that of probabilities."""
         if len(self.predictions) == 1:
             return self.predictions[0]
-        maps = [p.uncertainty for p in self.predictions]
+        maps = [
+            p.uncertainty
+            for p in self.predictions
+            if p.uncertainty is not None
+        ]
         codes = [p.codes for p in self.predictions]
         return ClipPrediction(
             average_logits([p.logits for p in self.predictions]),
-            None if maps[0] is None else torch.stack(maps).mean(0),
+            torch.stack(maps).mean(0) if maps else None,
             {
                 name: torch.stack([c[name] for c in codes]).mean(0)
                 for name in codes[0]
@@ -84,27 +87,31 @@ def merge_windows(
     A frame leaves as soon as no further window can have it.
 
     Args:
-        windows: in order, without a gap between one and the next.
+        windows: in order, from the first frame on, without a gap between
+            one and the next.
 
     Yields:
         MergedFrame: every frame once, in order.
+
+    Raises:
+        ValueError: if a frame is in no window, or a window comes too late.
     """
     pending: deque[MergedFrame] = deque()
+    start = end = 0  # of the window before
     for item in windows:
         first = item.window.first
+        if not start <= first <= end:
+            raise ValueError(
+                f'a window from frame {first} on cannot follow one of the '
+                f'frames from {start} up to {end}'
+            )
+        start, end = first, first + len(item.window.frames)
         while pending and pending[0].index < first:
             yield pending.popleft()
         for t, frame in enumerate(item.window.frames):
             if t == len(pending):
-                pending.append(
-                    MergedFrame(
-                        first + t,
-                        frame,
-                        item.samples[t],
-                        item.log_mel[t],
-                        float(item.window.sound_s[t]),
-                    )
-                )
+                pending.append(MergedFrame(first + t, frame, item.samples[t]))
+            pending[t].heard[float(item.window.sound_s[t])] = item.log_mel[t]
             pending[t].predictions.append(
                 select_frames(item.prediction, t, t + 1)
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,13 +23,14 @@ class FramePrediction:
         uncertainty: standard deviation of that probability over the draws
             of the codes; None where they are not drawn.
         codes: mean of each latent by its name; {} in a model without any.
-        log_mel: the patch of sound that was heard with the frame.
-        sound_s: when that patch begins, in seconds since the first frame.
+        heard: the log-mel patches that were heard with the frame, by when
+            each begins in seconds since the first frame. One, or several at
+            1 frame a second where it is in several windows.
 
     Shapes:
         - image: (H, W, 3) uint8; mask: (H, W) uint8.
         - probability, uncertainty: (H, W) float32.
-        - codes: (K,) float32; log_mel: (96, 64) float32.
+        - codes: (K,) float32; heard: (96, 64) float32 each.
     """
 
     index: int
@@ -39,8 +40,12 @@ class FramePrediction:
     probability: np.ndarray
     uncertainty: np.ndarray | None
     codes: dict[str, np.ndarray]
-    log_mel: np.ndarray
-    sound_s: float
+    heard: dict[float, np.ndarray]
+
+    def without_inputs(self) -> FramePrediction:
+        """The prediction alone, without the image and the sound."""
+        nothing = np.empty((0, 0, 3), np.uint8)
+        return replace(self, image=nothing, heard={})
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,16 @@ MADE_SOUNDS: dict[str, Callable[[int, int], np.ndarray]] = dict(
 )
 
 
+def check_sound(sound: str | os.PathLike) -> None:
+    """Raise a ValueError unless a sound is a name or the path of a file."""
+    names = ('matched', *MADE_SOUNDS)
+    if sound not in names and not os.path.isfile(sound):
+        raise ValueError(
+            f'sound must be {", ".join(map(repr, names))} or the path of a '
+            f'file, got {os.fspath(sound)!r}'
+        )
+
+
 def replace_sound(
     recording: Recording, sound: str | os.PathLike = 'matched'
 ) -> Recording:
@@ -36,23 +46,19 @@ def replace_sound(
             these names is ``./noise``.
 
     Returns:
-        Recording: It has a sound also where the recording had none. Its
-        track is as long as that of the recording and its frames.
+        Recording: It has a sound also where the recording had none, and that
+        does not end: it is played as long as there are pictures.
 
     Raises:
         ValueError: If the sound is neither a name nor a file.
         DataError: If the file has no sound, or is silent all through.
     """
+    check_sound(sound)
     if sound == 'matched':
         return recording
     if sound in MADE_SOUNDS:
         make = MADE_SOUNDS[str(sound)]
         return ReplacedSoundRecording(recording, lambda: MadeSound(make))
-    if not os.path.isfile(sound):
-        raise ValueError(
-            f"sound must be 'matched', {', '.join(map(repr, MADE_SOUNDS))} or "
-            f'the path of a file, got {os.fspath(sound)!r}'
-        )
     RepeatedSound(sound).close()  # what is wrong with the file shows now
     return ReplacedSoundRecording(recording, lambda: RepeatedSound(sound))
 
@@ -90,39 +96,10 @@ class ReplacedSoundRecording(Recording):
         return self.open_sound()
 
     def track(self) -> SoundTrack:
-        """The replacement, as long as what it replaces."""
+        """The replacement as it is played."""
         with self.open_sound() as sound:
-            track = sound.track()
-        rate_hz = track.sample_rate_hz
-
-        def chunks() -> Iterator[np.ndarray]:
-            done = 0
-            rest = np.empty((track.num_channels, 0), np.float32)
-            for end_s in self._ends_s():
-                end = round(end_s * rate_hz)
-                while done < end:
-                    if not rest.shape[1]:
-                        rest = next(track.chunks)
-                    yield rest[:, : end - done]
-                    step = min(end - done, rest.shape[1])
-                    done, rest = done + step, rest[:, step:]
-
-        return SoundTrack(rate_hz, track.num_channels, chunks())
+            return sound.track()
 
     def is_silent(self) -> bool:
         """Never: silence that was asked for is not one that was found."""
         return False
-
-    def _ends_s(self) -> Iterator[float]:
-        """Times up to which the recording lasts at least, the end at last."""
-        track = self.recording.track()
-        if track is not None:
-            num_samples = 0
-            for chunk in track.chunks:
-                num_samples += chunk.shape[1]
-                yield num_samples / track.sample_rate_hz
-        if self.duration_s is not None:
-            yield self.duration_s
-        elif track is None:
-            for frame in self.recording.frames('native'):
-                yield float(frame.time_s)

@@ -19,6 +19,7 @@ from mmavs.functional.log_mel import (
 )
 from mmavs.inference.patch_reader import PatchReader
 from mmavs.inference.recordings import Sound
+from mmavs.inference.whole_numbers import check_whole_number
 
 Item = TypeVar('Item')
 
@@ -49,11 +50,12 @@ class Window:
 
 
 def check_overlap(overlap: int, length: int) -> None:
-    """Raise a ValueError unless 0 <= overlap < length."""
-    if not 0 <= overlap < length:
+    """Raise a ValueError unless it is a whole number below ``length``."""
+    check_whole_number('overlap', overlap)
+    if overlap >= length:
         raise ValueError(
-            f'overlap must be at least 0 and less than the {length} frames '
-            f'of a window, got {overlap}'
+            f'overlap must be less than the {length} frames of a window, got '
+            f'{overlap}'
         )
 
 
@@ -166,7 +168,11 @@ def batch_windows(
 
     Only a window that is alone is shorter than the others, so no batch mixes
     lengths.
+
+    Raises:
+        ValueError: unless ``batch_size`` is a whole number, 1 or more.
     """
+    check_whole_number('batch_size', batch_size, 1)
     batch: list[Window] = []
     for window in windows:
         batch.append(window)

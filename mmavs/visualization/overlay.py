@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
+# Okabe and Ito's palette, which colour-blind readers can tell apart. Binary
+# masks have these colours in every picture, whatever palette the data set has.
 TRUTH_COLOUR = (0, 158, 115)
 PREDICTION_COLOUR = (230, 159, 0)
 

@@ -43,7 +43,7 @@ def plain_text() -> dict[str, Any]:
     return dict(parse_math=False, family=font_families())
 
 
-def printable(text: str) -> str:
+def drawable_line(text: str) -> str:
     """One line of what the fonts can show; a box for any other letter."""
     known = _letters()
     return ''.join(
@@ -60,7 +60,7 @@ def fit_text(
     Lines are broken at a space where one is near.
 
     Args:
-        text: the text; what cannot be printed is replaced first.
+        text: the text; what cannot be drawn is replaced first.
         width_inches: room for a line.
         size: size of the font in points.
         max_lines: the last line of a longer text ends in «…».
@@ -68,7 +68,7 @@ def fit_text(
     Returns:
         Lines separated by line breaks.
     """
-    rest, lines = printable(text), []
+    rest, lines = drawable_line(text), []
     while rest:
         length = _fitting_length(rest, width_inches, size)
         if length < len(rest) and len(lines) == max_lines - 1:

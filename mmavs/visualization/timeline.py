@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-import cv2
 import numpy as np
 
 from mmavs.functional.log_mel import (
@@ -15,17 +14,12 @@ from mmavs.functional.log_mel import (
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
 )
+from mmavs.visualization.frame_choice import FrameChoice
 from mmavs.visualization.overlay import PREDICTION_COLOUR
 from mmavs.visualization.time_bins import TimeBins
-from mmavs.visualization.timeline_figure import (
-    KeptFrame,
-    count_fitting,
-    draw_timeline,
-)
+from mmavs.visualization.timeline_figure import count_fitting, draw_timeline
 from mmavs.visualization.timeline_panels import Curves
 
-# Frames are kept no larger than the largest that is drawn, (width, height).
-KEPT_SIZE = (480, 240)
 # The middles of the windows of a patch, since it begins.
 _ROW_TIMES_S = (
     np.arange(PATCH_WINDOWS) * HOP_SAMPLES + WINDOW_SAMPLES / 2
@@ -37,15 +31,18 @@ class Timeline:
 
     From top to bottom: frames with what was predicted in them, the share of
     the picture that sounds, the mean uncertainty, and the log-mel of the
-    sound. The room it takes does not grow with the length of the video: the
-    curves become coarser, and of the frames some are kept.
+    sound, grey where nothing was heard. The time ends with the last frame. The
+    room it takes does not grow with the length of the video: the curves become
+    coarser, and of the frames some are kept.
 
     Args:
         classes: names of the classes, background first.
-        palette: their RGB colours; two classes need none, masks are then in
-            the colour of a prediction everywhere.
+        palette: their RGB colours. With two classes it is not used: their
+            masks have the colour of predictions in every picture,
+            :data:`~mmavs.visualization.overlay.PREDICTION_COLOUR`.
         max_frames: most frames to show.
         title: one line above it all.
+        subtitle: a smaller one below, say of how it was predicted.
         sample_aspect_ratio: width of a pixel over its height.
 
     Raises:
@@ -59,6 +56,7 @@ class Timeline:
         palette: Sequence[Sequence[int]] | None = None,
         max_frames: int = 12,
         title: str = '',
+        subtitle: str = '',
         sample_aspect_ratio: Fraction | float = 1,
     ) -> None:
         if len(classes) < 2:
@@ -77,13 +75,12 @@ class Timeline:
         self.classes = tuple(classes)
         self.palette = tuple(tuple(int(x) for x in c) for c in palette)
         self.max_frames = max_frames
-        self.title = title
+        self.title, self.subtitle = title, subtitle
         self.sample_aspect_ratio = float(sample_aspect_ratio)
         # The pitches, the classes but the background, the uncertainty.
         self._bins = TimeBins(NUM_MEL_BINS + len(classes))
-        self._frames: list[KeptFrame] = []
-        self._spacing_s = self._bins.width_s
-        self._latest_s = -1.0
+        self._frames = FrameChoice(max_frames)
+        self._latest_s, self._end_s = -1.0, 0.0
 
     def add(
         self,
@@ -93,8 +90,7 @@ class Timeline:
         start_s: float,
         end_s: float,
         time_s: float,
-        log_mel: np.ndarray,
-        sound_s: float,
+        heard: Mapping[float, np.ndarray],
         uncertainty: np.ndarray | None = None,
     ) -> None:
         """Add the next frame.
@@ -105,9 +101,9 @@ class Timeline:
             start_s: from when on mask and uncertainty hold.
             end_s: up to when.
             time_s: when the frame was taken.
-            log_mel: the patch of sound that it was segmented with.
-            sound_s: when the patch begins. It is drawn as a whole; where
-                patches overlap, their mean.
+            heard: the log-mel patches that it was segmented with, by when
+                each begins. They are drawn as a whole; where patches overlap,
+                their mean.
             uncertainty: standard deviation of each pixel.
 
         Units:
@@ -116,15 +112,16 @@ class Timeline:
         Shapes:
             - image: (H, W, 3) uint8.
             - mask: (H, W) whole numbers.
-            - log_mel: (96, 64).
+            - heard: (96, 64) each.
             - uncertainty: (H, W).
 
         Raises:
             ValueError: for other shapes, an unknown class, times before the
                 beginning, or frames that do not ascend.
         """
-        _check_frame(image, mask, log_mel, uncertainty)
-        _check_times(start_s, end_s, time_s, sound_s)
+        _check_frame(image, mask, uncertainty)
+        _check_times(start_s, end_s, time_s)
+        _check_heard(heard)
         if time_s <= self._latest_s:
             raise ValueError(
                 f'time_s must ascend, got {time_s} after {self._latest_s}'
@@ -135,14 +132,15 @@ class Timeline:
                 f'mask must hold classes below {len(self.classes)}, got '
                 f'{len(counts) - 1}'
             )
-        self._latest_s = time_s
+        self._latest_s, self._end_s = time_s, max(self._end_s, end_s)
         values = np.full(self._bins.num_values, np.nan)
         values[NUM_MEL_BINS:-1] = counts[1:] / mask.size
         if uncertainty is not None:
             values[-1] = uncertainty.mean()
         self._bins.add(self._bins.stretch(start_s, end_s), values)
-        self._add_sound(log_mel, sound_s)
-        self._keep_frame(time_s, image, mask)
+        for sound_s, log_mel in heard.items():
+            self._add_sound(log_mel, sound_s)
+        self._frames.add(time_s, image, mask)
 
     def draw(self) -> np.ndarray:
         """Draw what was added so far.
@@ -153,21 +151,28 @@ class Timeline:
         Raises:
             ValueError: if nothing was added.
         """
-        if not self._frames:
+        if not self._end_s:
             raise ValueError('a timeline needs at least one frame, got none')
-        means = self._bins.means()
+        # The last patch may reach beyond the last frame.
+        num_bins = len(self._bins.stretch(0, self._end_s))
+        means = self._bins.means()[:num_bins]
+        edges_s = np.arange(len(means) + 1) * self._bins.width_s
+        edges_s[-1] = self._end_s
         curves = Curves(
-            edges_s=np.arange(len(means) + 1) * self._bins.width_s,
-            log_mel=means[:, :NUM_MEL_BINS],
+            edges_s=edges_s,
+            log_mel=self._up_to_the_ends(means[:, :NUM_MEL_BINS]),
             shares=means[:, NUM_MEL_BINS:-1],
             uncertainty=means[:, -1],
         )
+        aspect = self._frames.aspect * self.sample_aspect_ratio
+        count = min(self.max_frames, count_fitting(aspect))
         return draw_timeline(
-            self._shown_frames(),
+            self._frames.spread(count, self._end_s),
             curves,
             self.classes,
             self.palette,
             self.title,
+            self.subtitle,
             self.sample_aspect_ratio,
         )
 
@@ -177,56 +182,27 @@ class Timeline:
         values[:, :NUM_MEL_BINS] = log_mel
         self._bins.add(bins, values)
 
-    def _keep_frame(
-        self, time_s: float, image: np.ndarray, mask: np.ndarray
-    ) -> None:
-        """Keep one frame per stretch of time; stretches double in width."""
-        if self._frames and not self._is_later(self._frames[-1], time_s):
-            return
-        height, width = mask.shape
-        scale = min(1.0, KEPT_SIZE[0] / width, KEPT_SIZE[1] / height)
-        size = tuple(max(1, round(x * scale)) for x in (width, height))
-        self._frames.append(
-            KeptFrame(
-                time_s,
-                cv2.resize(image, size, interpolation=cv2.INTER_AREA),
-                cv2.resize(
-                    mask.astype(np.int32),
-                    size,
-                    interpolation=cv2.INTER_NEAREST_EXACT,
-                ),
-            )
-        )
-        # Several times as many as are shown, for an even choice.
-        while len(self._frames) > 4 * self.max_frames:
-            self._spacing_s *= 2
-            kept = self._frames[:1]
-            for frame in self._frames[1:]:
-                if self._is_later(kept[-1], frame.time_s):
-                    kept.append(frame)
-            self._frames = kept
+    def _up_to_the_ends(self, log_mel: np.ndarray) -> np.ndarray:
+        """Fill empty bins which the window of a row next to them covers.
 
-    def _is_later(self, frame: KeptFrame, time_s: float) -> bool:
-        """Whether a time is in a later stretch than a frame."""
-        return time_s // self._spacing_s > frame.time_s // self._spacing_s
-
-    def _shown_frames(self) -> list[KeptFrame]:
-        """Frames spread evenly over time, in order."""
-        height, width = self._frames[0].mask.shape
-        aspect = width * self.sample_aspect_ratio / height
-        count = min(self.max_frames, count_fitting(aspect))
-        if len(self._frames) <= count:
-            return self._frames
-        times = np.array([frame.time_s for frame in self._frames])
-        wanted = (np.arange(count) + 0.5) / count
-        distances = np.abs(times - wanted[:, None] * self._bins.end_s)
-        return [self._frames[k] for k in np.unique(distances.argmin(1))]
+        A window reaches further than its middle: otherwise there were nothing
+        in the first hundredth of a second.
+        """
+        if self._bins.width_s > WINDOW_SAMPLES / 2 / SAMPLE_RATE_HZ:
+            return log_mel
+        filled = log_mel.copy()
+        for to, neighbour in (
+            (slice(1, None), slice(None, -1)),
+            (slice(None, -1), slice(1, None)),
+        ):
+            is_empty = np.isnan(filled[to])
+            filled[to] = np.where(is_empty, log_mel[neighbour], filled[to])
+        return filled
 
 
 def _check_frame(
     image: np.ndarray,
     mask: np.ndarray,
-    log_mel: np.ndarray,
     uncertainty: np.ndarray | None,
 ) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -240,21 +216,26 @@ def _check_frame(
                 f'{name} must have the size of the image {image.shape[:2]}, '
                 f'got {value.shape}'
             )
-    if log_mel.shape != (PATCH_WINDOWS, NUM_MEL_BINS):
-        raise ValueError(
-            f'log_mel must be ({PATCH_WINDOWS}, {NUM_MEL_BINS}), got '
-            f'{log_mel.shape}'
-        )
 
 
-def _check_times(
-    start_s: float, end_s: float, time_s: float, sound_s: float
-) -> None:
+def _check_times(start_s: float, end_s: float, time_s: float) -> None:
     if not 0 <= start_s < end_s < np.inf:
         raise ValueError(
             'start_s must be 0 or more and less than end_s, got '
             f'{start_s} and {end_s}'
         )
-    for name, value in dict(time_s=time_s, sound_s=sound_s).items():
-        if not 0 <= value < np.inf:
-            raise ValueError(f'{name} must be 0 or more, got {value}')
+    if not 0 <= time_s < np.inf:
+        raise ValueError(f'time_s must be 0 or more, got {time_s}')
+
+
+def _check_heard(heard: Mapping[float, np.ndarray]) -> None:
+    for sound_s, log_mel in heard.items():
+        if not 0 <= sound_s < np.inf:
+            raise ValueError(
+                f'heard must have times of 0 or more, got {sound_s}'
+            )
+        if log_mel.shape != (PATCH_WINDOWS, NUM_MEL_BINS):
+            raise ValueError(
+                f'heard must have patches of ({PATCH_WINDOWS}, '
+                f'{NUM_MEL_BINS}), got {log_mel.shape}'
+            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mmavs.visualization.frame_choice import KeptFrame
 from mmavs.visualization.overlay import overlay_classes
 from mmavs.visualization.text import fit_text, plain_text
 from mmavs.visualization.timeline_panels import (
@@ -28,20 +28,11 @@ from mmavs.visualization.timeline_panels import (
 DPI = 150
 # Inches.
 WIDTH, LEFT, RIGHT = 13.0, 1.05, 0.35
-TOP, BOTTOM, GAP, TITLE = 0.12, 0.55, 0.16, 0.28
+TOP, BOTTOM, GAP, TITLE, SUBTITLE = 0.12, 0.55, 0.16, 0.28, 0.2
 FRAME_HEIGHT, MIN_FRAME_HEIGHT, BETWEEN = 1.6, 0.4, 0.06
 CAPTION, LINES = 0.22, 0.3
 PANELS = dict(area=1.3, uncertainty=0.8, sound=1.5)
 LINE_COLOUR = '0.7'
-
-
-@dataclass(frozen=True)
-class KeptFrame:
-    """A frame to show: its time, image (h, w, 3) and mask (h, w)."""
-
-    time_s: float
-    image: np.ndarray
-    mask: np.ndarray
 
 
 def draw_timeline(
@@ -50,6 +41,7 @@ def draw_timeline(
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
     title: str = '',
+    subtitle: str = '',
     sample_aspect_ratio: float = 1.0,
 ) -> np.ndarray:
     """Draw frames and curves over one time axis.
@@ -60,6 +52,7 @@ def draw_timeline(
         classes: names of the classes, background first.
         palette: their RGB colours.
         title: one line above it all, cut if it is too long.
+        subtitle: a smaller one below.
         sample_aspect_ratio: width of a pixel over its height.
 
     Shapes:
@@ -72,7 +65,11 @@ def draw_timeline(
     plot_width = WIDTH - LEFT - (LEGEND_WIDTH if has_legend else RIGHT)
     size = _frame_size(frames, plot_width, sample_aspect_ratio)
     strip = CAPTION + size[1] + LINES
-    head = TOP + (TITLE if title else 0)
+    lines = [
+        (title, 13, 'black', TITLE),
+        (subtitle, 9, TEXT_GREY, SUBTITLE),
+    ]
+    head = TOP + sum(room for text, *_, room in lines if text)
     height = head + strip + BOTTOM
     height += sum(panels.values()) + GAP * (len(panels) - 1)
     figure = Figure(figsize=(WIDTH, height), dpi=DPI)
@@ -83,15 +80,19 @@ def draw_timeline(
         box = x / WIDTH, 1 - (y + h) / height, w / WIDTH, h / height
         return figure.add_axes(box, **kwargs)
 
-    if title:
-        figure.text(
-            LEFT / WIDTH,
-            1 - TOP / height,
-            fit_text(title, plot_width, 13),
-            size=13,
-            va='top',
-            **plain_text(),
-        )
+    y = TOP
+    for text, points, colour, room in lines:
+        if text:
+            figure.text(
+                LEFT / WIDTH,
+                1 - y / height,
+                fit_text(text, plot_width, points),
+                size=points,
+                color=colour,
+                va='top',
+                **plain_text(),
+            )
+            y += room
     y, axes = head + strip, {}
     for name, panel_height in panels.items():
         axes[name] = axes_at(LEFT, y, plot_width, panel_height)

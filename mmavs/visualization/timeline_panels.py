@@ -50,7 +50,7 @@ class Curves:
 
     @property
     def end_s(self) -> float:
-        """End of the time axis."""
+        """End of the time axis, that of the last frame."""
         return float(self.edges_s[-1])
 
 
@@ -147,6 +147,7 @@ def draw_area(
 
 
 def _draw_gaps(axis: Axes, values: np.ndarray, edges_s: np.ndarray) -> None:
+    """Where there is no frame."""
     axis.stairs(
         np.where(np.isnan(values), 1.0, np.nan),
         edges_s,
@@ -158,6 +159,7 @@ def _draw_gaps(axis: Axes, values: np.ndarray, edges_s: np.ndarray) -> None:
 
 
 def draw_uncertainty(axis: Axes, curves: Curves) -> None:
+    """The mean over the picture of the uncertainty of each frame."""
     colour = np.divide(UNCERTAINTY_COLOUR, 255)
     values = curves.uncertainty
     _draw_gaps(axis, values, curves.edges_s)
@@ -172,7 +174,7 @@ def draw_uncertainty(axis: Axes, curves: Curves) -> None:
 
 
 def draw_sound(axis: Axes, curves: Curves) -> None:
-    """The log-mel, its rows at their pitches."""
+    """The log-mel, its rows at their pitches; what was not heard is grey."""
     low, high = hertz_to_mel(np.array([MEL_MIN_HZ, MEL_MAX_HZ]))
     num_bins = curves.log_mel.shape[1]
     # Bin b is a triangle around low + (b + 1) steps.
@@ -189,6 +191,20 @@ def draw_sound(axis: Axes, curves: Curves) -> None:
         [f'{x} Hz' if x < 1000 else f'{x / 1000:g} kHz' for x in PITCHES_HZ],
     )
     axis.set_ylabel('log-mel', size=9)
+    if np.isnan(curves.log_mel).any():
+        axis.legend(
+            [Patch(facecolor=GAP_COLOUR, edgecolor='0.7', linewidth=0.5)],
+            ['grey: not heard'],
+            # On the line of the label of the axis.
+            loc='upper right',
+            bbox_to_anchor=(1, -0.14),
+            fontsize=8,
+            labelcolor=TEXT_GREY,
+            handlelength=1,
+            handleheight=1,
+            borderpad=0,
+            frameon=False,
+        )
 
 
 def draw_time_axes(

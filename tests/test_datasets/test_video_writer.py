@@ -1,5 +1,6 @@
 """Writing pictures and sound to a file that plays everywhere."""
 
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -255,6 +256,26 @@ def test_file_lasts_as_long_as_the_longer_track(seconds, tmp_path):
     assert durations_of(path) == dict(
         video=3, audio=pytest.approx(seconds, abs=1e-4)
     )
+
+
+@pytest.mark.parametrize('rate_hz', [16000, 44100, 96000])
+@pytest.mark.parametrize('chunk', [100, 70_000])
+def test_an_endless_sound_ends_with_the_pictures(rate_hz, chunk, tmp_path):
+    ends = (0.31, 1.234, 2.817)  # none at the end of a chunk or a block
+
+    def chunks():
+        for first in itertools.count(0, chunk):
+            time_s = np.arange(first, first + chunk) / rate_hz
+            yield chirp(time_s).astype(np.float32)[None]
+
+    sound = SoundTrack(rate_hz, 1, chunks(), is_endless=True)
+    path = write(tmp_path / 'a.mp4', ends, sound)
+    # The file counts milliseconds.
+    end_s = pytest.approx(2.817, abs=0.0011)
+    assert durations_of(path) == dict(video=end_s, audio=end_s)
+    heard = read_audio(path, 0, 2.8).waveform
+    expected = chirp(np.arange(len(heard)) / 16000)
+    assert np.corrcoef(heard, expected)[0, 1] > 0.99
 
 
 @pytest.mark.parametrize('chunks', [[], [np.zeros((1, 0), np.float32)]])

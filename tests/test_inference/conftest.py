@@ -30,4 +30,5 @@ def clips(inferencer):
     """Frames and waveforms of three test clips, as dicts of arrays."""
     dataset = data_set_of(inferencer)
     arrays = (clip_of(dataset.get_data_info(i)) for i in range(3))
-    return [dict(zip(('frames', 'waveform'), clip)) for clip in arrays]
+    names = ('frames', 'waveform')
+    return [dict(zip(names, clip), sample_rate_hz=16000) for clip in arrays]

@@ -73,6 +73,15 @@ def clip_of(info):
     return frames, load_waveform(info['audio_path'])
 
 
+def joined(clips):
+    """Clips one after the other."""
+    arrays = {
+        key: np.concatenate([clip[key] for clip in clips])
+        for key in ('frames', 'waveform')
+    }
+    return dict(clips[0], **arrays)
+
+
 def assert_same(predictions, samples):
     """Predictions and data samples are the same, to the bit."""
     predictions = list(predictions)
@@ -95,13 +104,15 @@ def frame_folder(folder, info, first=1):
     return folder
 
 
-def lossless_video(path, frames, waveform, rate_hz=16000, fps=1):
+def lossless_video(path, frames, waveform, sample_rate_hz=16000, fps=1):
     """Write a video that keeps every bit of frames and sound."""
     with av.open(str(path), 'w') as container:
         pictures = container.add_stream('ffv1', rate=fps)
         pictures.height, pictures.width = frames.shape[1:3]
         pictures.pix_fmt = 'bgr0'
-        sound = container.add_stream('pcm_s16le', rate=rate_hz, layout='mono')
+        sound = container.add_stream(
+            'pcm_s16le', rate=sample_rate_hz, layout='mono'
+        )
         for image in frames:
             container.mux(
                 pictures.encode(av.VideoFrame.from_ndarray(image, 'rgb24'))
@@ -109,7 +120,7 @@ def lossless_video(path, frames, waveform, rate_hz=16000, fps=1):
         container.mux(pictures.encode(None))
         samples = np.round(waveform * 2**15).astype(np.int16)[None]
         chunk = av.AudioFrame.from_ndarray(samples, 's16', 'mono')
-        chunk.sample_rate = rate_hz
+        chunk.sample_rate = sample_rate_hz
         container.mux(sound.encode(chunk))
         container.mux(sound.encode(None))
     return path

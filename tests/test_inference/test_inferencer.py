@@ -18,6 +18,7 @@ from small_inferencer import (
     clip_of,
     data_set_of,
     frame_folder,
+    joined,
     lossless_video,
     save_weights,
     small_config,
@@ -42,9 +43,16 @@ from mmavs.inference.patch_reader import PatchReader
 LATENTS = {'visual_specific', 'audio_specific', 'shared'}
 
 
-def joined(clips):
-    """Clips one after the other."""
-    return {k: np.concatenate([c[k] for c in clips]) for k in clips[0]}
+def only_patch(prediction):
+    """When the one patch of a frame begins, and the patch."""
+    (heard,) = prediction.heard.items()
+    return heard
+
+
+def assert_heard(prediction, patch):
+    sound_s, log_mel = only_patch(prediction)
+    np.testing.assert_array_equal(log_mel, patch.log_mel)
+    assert sound_s == patch.start_s
 
 
 def test_a_clip_is_predicted_as_in_the_test_set(inferencer, clips, tmp_path):
@@ -96,12 +104,11 @@ def test_short_sound_is_completed_as_in_the_test_set(small_s4, tmp_path):
     folder = frame_folder(tmp_path / 'clip', info)
     predictions = list(inferencer.stream(folder))
     assert_same(predictions, by_the_test_set(inferencer, [0]))
-    patches = [p.log_mel for p in predictions]
+    times, patches = zip(*(only_patch(p) for p in predictions))
     np.testing.assert_array_equal(patches[1], patches[4])
     assert (patches[0] != patches[1]).any()
     # 45,000 samples are two patches.
-    times = [p.sound_s for p in predictions]
-    assert times == [0, 0.96, 0.96, 0.96, 0.96]
+    assert times == (0, 0.96, 0.96, 0.96, 0.96)
 
 
 def test_overlapping_windows_are_averaged(inferencer, clips, monkeypatch):
@@ -115,7 +122,11 @@ def test_overlapping_windows_are_averaged(inferencer, clips, monkeypatch):
     monkeypatch.setattr(model, 'predict_clips', keep)
     clip = joined(clips[:2])
     value = inferencer(
-        dict(frames=clip['frames'][:8], waveform=clip['waveform'][:128000]),
+        dict(
+            clip,
+            frames=clip['frames'][:8],
+            waveform=clip['waveform'][:128000],
+        ),
         overlap=3,
         return_codes=True,
     )
@@ -150,9 +161,7 @@ def test_own_times(inferencer, clips):
         # Each frame of the arrays is on screen for a second.
         image = clips[0]['frames'][i // 5]
         np.testing.assert_array_equal(prediction.image, image)
-        log_mel, sound_s = reader.read(i / 5)
-        np.testing.assert_array_equal(prediction.log_mel, log_mel)
-        assert prediction.sound_s == sound_s
+        assert_heard(prediction, reader.read(i / 5))
     # The five frames when they appear.
     native = inferencer(recording, fps='native')
     assert native.times_s.tolist() == [0, 1, 2, 3, 4]
@@ -172,19 +181,23 @@ def test_variable_frame_rate(inferencer, tmp_path):
     assert [number_of(p.image) for p in native] == list(range(11))
     reader = PatchReader(open_recording(path).sound())
     for prediction in native:
-        log_mel, sound_s = reader.read(prediction.time_s)
-        np.testing.assert_array_equal(prediction.log_mel, log_mel)
-        assert prediction.sound_s == sound_s
+        assert_heard(prediction, reader.read(prediction.time_s))
     published = inferencer.stream(path)
     assert [number_of(p.image) for p in published] == [5, 5, 8]
 
 
 def test_fewer_frames_than_a_window(inferencer, clips):
-    frames, waveform = clips[0].values()
-    value = inferencer(dict(frames=frames[:2], waveform=waveform[:32000]))
+    frames, waveform = (clips[0][key] for key in ('frames', 'waveform'))
+
+    def cut(seconds, samples):
+        return dict(
+            clips[0], frames=frames[:seconds], waveform=waveform[:samples]
+        )
+
+    value = inferencer(cut(2, 32000))
     assert value.masks.shape == value.probabilities.shape == (2, 224, 224)
     assert value.times_s.tolist() == [15 / 16, 31 / 16]
-    one = inferencer(dict(frames=frames[:1], waveform=waveform[:15600]))
+    one = inferencer(cut(1, 15600))
     assert one.masks.shape == (1, 224, 224)
 
 
@@ -201,30 +214,6 @@ def test_codes_come_on_request(inferencer, clips):
     codes = inferencer(clips[0], return_codes=True).codes
     assert set(codes) == LATENTS
     assert {code.shape for code in codes.values()} == {(5, 16)}
-
-
-def test_uncertainty(inferencer, clips, small_s4):
-    assert inferencer(clips[0]).uncertainty is None
-    drawing = AVSInferencer(*small_s4, device='cpu', num_samples=3)
-    assert drawing.num_samples == 3
-    torch.manual_seed(7)
-    value = drawing(clips[0])
-    torch.manual_seed(7)
-    samples = by_the_test_set(drawing, [0])
-    for frame, sample in enumerate(samples):
-        np.testing.assert_array_equal(
-            value.uncertainty[frame], sample.uncertainty.data[0]
-        )
-        np.testing.assert_array_equal(
-            value.probabilities[frame], sample.seg_logits.data[0]
-        )
-    assert 0 < value.uncertainty.max() <= 0.5
-    drawing.num_samples = 0
-    np.testing.assert_array_equal(
-        drawing(clips[0]).masks, inferencer(clips[0]).masks
-    )
-    with pytest.raises(ValueError, match='num_samples must be .*got -1'):
-        drawing.num_samples = -1
 
 
 def test_bfloat16(inferencer, clips, small_s4):
@@ -267,7 +256,8 @@ def test_semantic_model(tmp_path):
     assert inferencer.palette == tuple(map(tuple, dataset.metainfo['palette']))
     index = len(dataset) - 1
     clip = dict(
-        zip(('frames', 'waveform'), clip_of(dataset.get_data_info(index)))
+        zip(('frames', 'waveform'), clip_of(dataset.get_data_info(index))),
+        sample_rate_hz=16000,
     )
     predictions = list(inferencer.stream(clip))
     # The same pipeline, but scored at the size of the files.

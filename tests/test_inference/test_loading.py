@@ -89,6 +89,24 @@ def test_weights_of_a_wrapped_model(small_s4, inferencer, clips, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ('content', 'kind'),
+    [
+        ([torch.zeros(1)], 'list'),
+        (dict(state_dict=[1, 2]), 'list'),
+        (dict(state_dict=None), 'NoneType'),
+        ({0: torch.zeros(1)}, 'dict'),
+        (torch.zeros(3), 'Tensor'),
+    ],
+)
+def test_files_without_weights(small_s4, tmp_path, content, kind):
+    path = tmp_path / 'list.pth'
+    torch.save(content, path)
+    match = f"list.pth holds no weights.*'state_dict'.*got a {kind}"
+    with pytest.raises(ValueError, match=match):
+        AVSInferencer(small_s4[0], path, 'cpu')
+
+
 def test_weights_that_are_missing(small_s4):
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         AVSInferencer(small_s4[0], 'nowhere.pth')
@@ -137,6 +155,10 @@ def test_unknown_config(name, near):
 def test_the_pipeline_must_load_frames():
     with pytest.raises(ValueError, match="LoadFrame.*got .'PackAVSInputs'"):
         window_pipeline([dict(type='PackAVSInputs')])
+    # Whatever else the name is found in.
+    named = dict(type='Resize', note='as LoadImageFromNDArray')
+    with pytest.raises(ValueError, match='must load frames'):
+        window_pipeline([dict(type='ClipTransform', transforms=[named])])
 
 
 def test_pipeline_of_windows():

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import os
 import warnings
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,11 +17,9 @@ from video_files import number_of, picture_of, write_video
 
 from mmavs.inference.predictions import FramePrediction
 from mmavs.inference.recordings import open_recording
-from mmavs.inference.results.frame_files import save_mask, save_uncertainty
-from mmavs.inference.results.prediction_files import (
-    displayed,
-    write_prediction,
-)
+from mmavs.inference.results.display_times import displayed
+from mmavs.inference.results.frame_files import save_map, save_mask
+from mmavs.inference.results.prediction_files import write_prediction
 from mmavs.inference.results.result_json import encode_result
 from mmavs.version import __version__
 from mmavs.visualization import Timeline
@@ -40,8 +40,7 @@ def frame(index, time_s=None, **changes):
         probability=mask.astype(np.float32),
         uncertainty=None,
         codes=dict(shared=np.full(3, index, np.float32)),
-        log_mel=np.zeros((96, 64), np.float32),
-        sound_s=0.96 * index,
+        heard={0.96 * index: np.zeros((96, 64), np.float32)},
     )
     return FramePrediction(**values | changes)
 
@@ -57,7 +56,7 @@ class Inferencer:
     """
 
     config_name, weights, device = 'small', 'w.pth', torch.device('cpu')
-    num_frames, num_samples, precision = 5, 0, 'float32'
+    num_frames, num_samples, seed, precision = 5, 0, 3, 'float32'
     palette = ((0, 0, 0), (200, 0, 0), (0, 100, 0))
 
     def __init__(
@@ -156,6 +155,7 @@ class TestFiles:
                 input=dict(
                     name='a clip é',
                     source=str(video),
+                    path=os.path.realpath(video),
                     height=48,
                     width=64,
                     sample_aspect_ratio='1:1',
@@ -169,6 +169,7 @@ class TestFiles:
                     overlap=0,
                     batch_size=1,
                     num_samples=0,
+                    seed=3,
                     precision='float32',
                     device='cpu',
                     sound='matched',
@@ -177,6 +178,7 @@ class TestFiles:
                 classes=['background', 'sounding'],
                 files=dict(
                     masks='masks',
+                    probabilities=None,
                     uncertainty=None,
                     overlay='overlay.mp4',
                     timeline='timeline.png',
@@ -195,7 +197,7 @@ class TestFiles:
                         start_s=float(k),
                         # The last one stays to the end.
                         end_s=(1.0, 2.0, 3.5)[k],
-                        sound_s=round(0.96 * k, 6),
+                        sound_s=[round(0.96 * k, 6)],
                         mask=f'masks/{names[k]}',
                         area_share=round((k + 1) / 48, 6),
                         uncertainty=None,
@@ -251,16 +253,17 @@ class TestFiles:
         told = []
 
         def add(timeline, image, mask, **kwargs):
-            names = ('start_s', 'end_s', 'time_s', 'sound_s')
-            told.append(tuple(kwargs[name] for name in names))
+            names = ('start_s', 'end_s', 'time_s')
+            ((sound_s, patch),) = kwargs['heard'].items()
+            told.append((*(kwargs[name] for name in names), sound_s))
             assert mask.sum() == 64 * len(told)
-            assert (kwargs['log_mel'] == len(told)).all()
+            assert (patch == len(told)).all()
             assert (kwargs['uncertainty'] == len(told) / 8).all()
             original(timeline, image, mask, **kwargs)
 
         def changes(index):
             return dict(
-                log_mel=np.full((96, 64), index + 1, np.float32),
+                heard={0.96 * index: np.full((96, 64), index + 1, np.float32)},
                 uncertainty=np.full(SIZE, (index + 1) / 8, np.float32),
             )
 
@@ -272,6 +275,41 @@ class TestFiles:
             (1, 2, 1.9375, 0.96),
             (2, 3.5, 2.9375, 1.92),
         ]
+
+    @pytest.mark.parametrize(
+        ('options', 'num_samples', 'weights', 'expected'),
+        [
+            ({}, 0, 'w.pth', 'sound: its own · 1 fps · small'),
+            (
+                dict(sound='noise', fps='native'),
+                4,
+                None,
+                'sound: noise · every frame · small, random weights · '
+                '4 samples',
+            ),
+            (
+                dict(sound='VIDEO', fps=2.5),
+                1,
+                'w.pth',
+                'sound: FILE · 2.5 fps · small · 1 sample',
+            ),
+        ],
+    )
+    def test_timeline_says_what_was_heard(
+        self, video, out, monkeypatch, options, num_samples, weights, expected
+    ):
+        drawn = []
+        original = Timeline.draw
+        monkeypatch.setattr(
+            Timeline, 'draw', lambda t: drawn.append(t) or original(t)
+        )
+        if options.get('sound') == 'VIDEO':
+            options = {**options, 'sound': str(video)}
+        inferencer = Inferencer()
+        inferencer.num_samples, inferencer.weights = num_samples, weights
+        write_prediction(inferencer, video, out, overlay=False, **options)
+        assert [t.title for t in drawn] == [Path(video).stem]
+        assert drawn[0].subtitle == expected.replace('FILE', Path(video).name)
 
     def test_classes(self, video, out):
         def changes(index):
@@ -297,6 +335,28 @@ class TestFiles:
         ]
         assert [row['area_share'] for row in rows] == [0.125, 0.25, 0.25]
 
+    def test_names_of_classes_in_the_overlay(self, tmp_path, out):
+        video = write_video(tmp_path / 'a.mp4', size=(320, 240), seconds=1)
+
+        def changes(index):
+            mask = np.zeros((240, 320), np.uint8)
+            mask[200:] = 1
+            return dict(mask=mask)
+
+        pictures = {}
+        for classes in (('background', 'dog', 'cat'), ('background', 'dog')):
+            folder = out / str(len(classes))
+            write_prediction(
+                Inferencer(changes, classes), video, folder, timeline=False
+            )
+            pictures[len(classes)] = shown_in(folder / 'overlay.mp4')[1][0]
+        corners = [pictures[k][:30, :60].astype(int) for k in (2, 3)]
+        difference = np.abs(corners[0] - corners[1]).max(2)
+        # A binary overlay stays as it is.
+        expected = picture_of(15, 320, 240)[:30, :60].astype(int)
+        assert np.abs(corners[0] - expected).mean() < 12
+        assert (difference > 80).mean() > 0.05
+
     def test_uncertainty(self, video, out):
         def changes(index):
             return dict(uncertainty=np.full(SIZE, index / 4, np.float32))
@@ -310,6 +370,57 @@ class TestFiles:
         assert means == [0, 0.25, 0.5]
         assert result['summary']['uncertainty'] == 0.25
         assert result['files']['uncertainty'] == 'uncertainty'
+
+    def test_one_draw_has_no_uncertainty(self, video, out):
+        inferencer = Inferencer(
+            lambda index: dict(uncertainty=np.zeros(SIZE, np.float32))
+        )
+        inferencer.num_samples = 1
+        result = write_masks(inferencer, video, out)
+        assert not (out / 'uncertainty').exists()
+        assert result['files']['uncertainty'] is None
+        assert {row['uncertainty'] for row in result['frames']} == {None}
+
+    def test_probabilities(self, video, out):
+        def changes(index):
+            values = np.full(SIZE, index / 2, np.float32)
+            values[0] = 0.1
+            return dict(probability=values)
+
+        result = write_masks(
+            Inferencer(changes), video, out, probabilities=True
+        )
+        assert result['files']['probabilities'] == 'probabilities'
+        for index, value in enumerate((0, 128, 255)):
+            image = read_image(out / 'probabilities' / f'{index + 1:06}.png')
+            assert image.shape == SIZE
+            assert np.unique(image[0]) == 26
+            assert np.unique(image[1:]) == value
+
+    def test_frames_are_told(self, video, out):
+        told = []
+        write_masks(Inferencer(), video, out, on_frame=told.append)
+        assert [prediction.index for prediction in told] == [0, 1, 2]
+        for prediction in told:
+            assert np.array_equal(
+                prediction.mask, frame(prediction.index).mask
+            )
+
+    def test_several_windows(self, video, out):
+        heard = {s: np.zeros((96, 64), np.float32) for s in (0.96, 1.0)}
+        inferencer = Inferencer(lambda index: dict(heard=heard))
+        result = write_masks(inferencer, video, out)
+        assert result['frames'][1]['sound_s'] == [0.96, 1.0]
+
+    def test_arrays_have_no_path(self, out):
+        source = dict(
+            frames=np.zeros((2, *SIZE, 3), np.uint8),
+            waveform=np.zeros(32000, np.float32),
+            sample_rate_hz=16000,
+        )
+        result = write_masks(Inferencer(), source, out)
+        assert result['input']['source'] == 'array'
+        assert result['input']['path'] is None
 
     def test_codes(self, video, out):
         result = write_masks(Inferencer(), video, out, codes=True)
@@ -495,7 +606,8 @@ class TestErrors:
         assert list(out.parent.iterdir()) == []
 
     def test_codes_of_a_model_without_any(self, video, out):
-        inferencer = Inferencer(lambda index: dict(codes={}))
+        # It is told before there is anything to lose.
+        inferencer = Inferencer(lambda index: dict(codes={}), stop_at=2)
         with pytest.raises(ValueError, match='no latents'):
             write_masks(inferencer, video, out, codes=True)
         assert list(out.parent.iterdir()) == []
@@ -511,6 +623,20 @@ class TestErrors:
         assert film.read_bytes() == before
         # Beside it is fine.
         write_masks(Inferencer(), film, tmp_path / 'again')
+
+    def test_result_of_another_video(self, video, out, tmp_path):
+        write_masks(Inferencer(), video, out)
+        before = (out / 'result.json').read_bytes()
+        other = write_video(tmp_path / video.name, seconds=1)
+        with pytest.raises(FileExistsError, match='another recording'):
+            write_masks(Inferencer(), other, out)
+        assert (out / 'result.json').read_bytes() == before
+        # The same one by another name.
+        link = tmp_path / 'link.mp4'
+        link.symlink_to(video)
+        result = write_masks(Inferencer(), link, out)
+        assert result['input']['source'] == str(link)
+        assert result['input']['path'] == os.path.realpath(video)
 
     def test_folder_of_others(self, video, out):
         out.mkdir(parents=True)
@@ -531,7 +657,7 @@ class TestParts:
 
     def test_uncertainty_beyond_the_range(self, tmp_path):
         # Rounding errors of the network's arithmetic.
-        save_uncertainty(tmp_path / 'u.png', np.array([[-1e-6, 0.5000001]]))
+        save_map(tmp_path / 'u.png', np.array([[-1e-6, 0.5000001]]), 0.5)
         assert read_image(tmp_path / 'u.png').tolist() == [[0, 255]]
 
     def test_json_of_any_name(self):

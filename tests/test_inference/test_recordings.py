@@ -15,7 +15,7 @@ from video_files import chirp, number_of, write_video
 
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.transforms.load_audio import resample_waveform
-from mmavs.datasets.videos import read_audio
+from mmavs.datasets.videos import SoundTrack, is_silent, read_audio
 from mmavs.inference.recordings import (
     ArrayRecording,
     FrameFolderRecording,
@@ -24,6 +24,7 @@ from mmavs.inference.recordings import (
     list_inputs,
     open_recording,
 )
+from mmavs.inference.recordings.opening import is_one_recording
 from mmavs.inference.recordings.recording import frame_rate, sample_times
 
 RATE_HZ = 16000
@@ -287,31 +288,68 @@ class TestArrays:
         with pytest.raises(DataError, match='mine has no sound'):
             recording.sound()
 
-    @pytest.mark.parametrize(('peak', 'silent'), [(9e-5, True), (2e-4, False)])
+    @pytest.mark.parametrize(
+        ('peak', 'silent'), [(9e-5, True), (1e-4, False), (2e-4, False)]
+    )
     def test_silence(self, peak, silent):
         waveform = np.zeros(100)
         waveform[70] = -peak
-        assert ArrayRecording(pictures(1), waveform).is_silent() is silent
+        assert (
+            ArrayRecording(pictures(1), waveform, RATE_HZ).is_silent()
+            is silent
+        )
 
     @pytest.mark.parametrize(
         ('changes', 'match'),
         [
-            (dict(frames=np.zeros((2, 4, 4, 3))), 'uint8, got .*float64'),
+            (dict(frames=np.zeros((2, 4, 4, 3))), 'uint8, .*got .*float64'),
             (dict(frames=np.zeros((4, 4, 3), 'u1')), r'got \(4, 4, 3\)'),
             (dict(frames=np.zeros((0, 4, 4, 3), 'u1')), r'got \(0, 4, 4, 3\)'),
             (dict(frames=np.zeros((2, 4, 4, 4), 'u1')), r'got \(2, 4, 4, 4\)'),
             (dict(waveform=np.zeros((2, 9))), r'\(S,\).*got \(2, 9\)'),
             (dict(waveform=np.zeros(9, 'i2')), 'floating-point.*int16'),
             (dict(waveform=np.full(9, np.nan)), 'not finite'),
+            (dict(sample_rate_hz=None), 'sample_rate_hz .*got None'),
             (dict(sample_rate_hz=10), 'within 1000 and 192000, got 10'),
             (dict(fps=0), 'above 0, 1000 at most, got 0'),
             (dict(fps='native'), "fps must be a number, got 'native'"),
         ],
     )
     def test_wrong_arrays(self, changes, match):
-        arguments = dict(frames=pictures(2), waveform=np.zeros(9)) | changes
+        arguments = dict(
+            frames=pictures(2), waveform=np.zeros(9), sample_rate_hz=RATE_HZ
+        )
+        arguments |= changes
         with pytest.raises(ValueError, match=match):
             ArrayRecording(**arguments)
+
+
+@pytest.mark.parametrize(
+    ('left', 'right', 'silent'),
+    [
+        (1e-4, 1e-4, False),
+        (9e-5, 9e-5, True),
+        (2e-4, 0, False),
+        (1.9e-4, 0, True),
+        (0.5, -0.5, True),
+    ],
+)
+def test_silence_is_that_of_the_mean_of_the_channels(
+    left, right, silent, tmp_path
+):
+    """Which is what a model hears; whatever the recording comes from."""
+    samples = np.zeros((2, RATE_HZ), np.float32)
+    samples[:, 700] = left, right
+
+    class Stereo(ArrayRecording):
+        def track(self):
+            return SoundTrack(RATE_HZ, 2, iter([samples]))
+
+    save_frames(tmp_path, ['1.png'])
+    soundfile.write(tmp_path / 'a.wav', samples.T, RATE_HZ, 'FLOAT')
+    assert is_silent(tmp_path / 'a.wav') is silent
+    assert FrameFolderRecording(tmp_path).is_silent() is silent
+    assert Stereo(pictures(1), np.ones(9), RATE_HZ).is_silent() is silent
 
 
 class TestOpening:
@@ -321,7 +359,7 @@ class TestOpening:
         video = write_video(tmp_path / 'a.mp4', seconds=1)
         save_frames(tmp_path / 'frames', ['1.png'])
         save_sound(tmp_path / 'frames' / 'a.mp3')
-        arrays = dict(frames=pictures(1), waveform=np.zeros(9), fps=2)
+        arrays = dict(frames=pictures(1), fps=2)
         assert isinstance(open_recording(video), VideoRecording)
         assert isinstance(open_recording(str(video)), VideoRecording)
         folder = open_recording(tmp_path / 'frames')
@@ -365,6 +403,23 @@ class TestOpening:
         assert list_inputs(sources) == sources
         for source in sources:
             assert list_inputs(source) == [source]
+
+    def test_folder_of_frames_with_their_sound_and_videos(self, tmp_path):
+        """Nobody knows which is meant, so nothing is guessed."""
+        save_frames(tmp_path, ['1.png', '2.png'])
+        save_sound(tmp_path / 'a.wav')
+        assert list_inputs(tmp_path) == [tmp_path]
+        assert is_one_recording(tmp_path)
+        (tmp_path / 'a.mp4').write_text('')
+        message = 'ambiguous: it has 2 frames.*one audio.*and 1 videos.*one by'
+        for use in (list_inputs, open_recording, is_one_recording):
+            with pytest.raises(DataError, match=message) as info:
+                use(tmp_path)
+            assert str(tmp_path) in str(info.value)
+        # Frames without a sound of theirs are none.
+        save_sound(tmp_path / 'b.wav')
+        assert list_inputs(tmp_path) == [str(tmp_path / 'a.mp4')]
+        assert not is_one_recording(tmp_path)
 
     @pytest.mark.parametrize('name', ['1.png', 'a.wav', 'notes.txt'])
     def test_folder_of_something_else(self, tmp_path, name):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from video_files import chirp, number_of, write_video
 
 from mmavs.datasets.errors import DataError
-from mmavs.datasets.videos import read_audio, stream_sound
+from mmavs.datasets.videos import VideoWriter, read_audio, stream_sound
 from mmavs.functional.sounds import white_noise
 from mmavs.inference.recordings import ArrayRecording, VideoRecording
 from mmavs.inference.replaced_sound import replace_sound
@@ -33,9 +35,16 @@ def write_sound(path, seconds, num_channels=1, rate_hz=RATE_HZ):
     return samples.astype(np.float32).T
 
 
-def played(recording):
+def played(recording, seconds):
+    """The track, and as many seconds of what it plays for ever."""
     track = recording.track()
-    return track, np.concatenate(list(track.chunks), axis=1)
+    assert track.is_endless
+    num_samples = round(seconds * track.sample_rate_hz)
+    chunks, taken = [], 0
+    while taken < num_samples:
+        chunks.append(next(track.chunks))
+        taken += chunks[-1].shape[1]
+    return track, np.concatenate(chunks, axis=1)[:, :num_samples]
 
 
 def test_matched_is_the_recording_itself():
@@ -62,7 +71,7 @@ def test_made_sounds_are_those_of_the_sound_condition(name):
         )
         assert len(sound.read(100, 1).waveform) == RATE_HZ
         assert sound.end_s is None
-    track, samples = played(recording)
+    track, samples = played(recording, 5)
     assert (track.sample_rate_hz, track.num_channels) == (RATE_HZ, 1)
     np.testing.assert_array_equal(samples, expected[None])
     # Asked for, not found: no policy for silent videos applies.
@@ -84,24 +93,45 @@ def test_the_frames_stay(tmp_path):
         assert getattr(recording, name) == getattr(original, name)
 
 
-@pytest.mark.parametrize('with_sound', [True, False])
-def test_the_track_is_as_long_as_the_recording(with_sound):
-    _, samples = played(replace_sound(arrays(3, with_sound), 'noise'))
-    assert samples.shape == (1, 3 * RATE_HZ)
+@pytest.mark.parametrize('duration_s', [0.5, 60, None])
+def test_it_is_played_as_long_as_there_are_pictures(tmp_path, duration_s):
+    """Whatever a header says, and without a look at the sound replaced."""
+
+    class Original(ArrayRecording):
+        def track(self):
+            raise AssertionError('the sound was read')
+
+        sound = track
+
+    frames = np.zeros((3, 48, 64, 3), np.uint8)
+    original = Original(frames, np.ones(9), RATE_HZ)
+    original.duration_s = duration_s
+    write_sound(tmp_path / 'a.wav', 1.1)
+    for sound in ('noise', tmp_path / 'a.wav'):
+        recording = replace_sound(original, sound)
+        path = tmp_path / 'out.mp4'
+        with VideoWriter(path, (48, 64), recording.track()) as video:
+            for second, frame in enumerate(recording.frames()):
+                video.add(frame.image, second + 1)
+        with av.open(str(path)) as container:
+            lasts = [
+                float(s.duration * s.time_base) for s in container.streams
+            ]
+        assert lasts == pytest.approx([3, 3], abs=1e-3)
 
 
-def test_sound_that_is_shorter_than_the_frames(tmp_path):
-    path = write_video(tmp_path / 'a.mp4', seconds=3, audio_seconds=1)
-    _, samples = played(replace_sound(VideoRecording(path), 'noise'))
-    assert samples.shape[1] == pytest.approx(3 * RATE_HZ, abs=RATE_HZ / 16)
-
-
-def test_without_sound_and_header(tmp_path):
-    """A recording that says nothing of its length: that of its frames."""
-    recording = arrays(3, with_sound=False)
-    recording.duration_s = None
-    _, samples = played(replace_sound(recording, 'noise'))
-    assert samples.shape == (1, 2 * RATE_HZ)  # the last frame's time
+def test_a_repeated_sound_does_not_drift(tmp_path):
+    """It is heard when it is played: its period is that of the file."""
+    # 16,000.36 samples at 16 kHz: in 6,000 passes an eighth of a second.
+    period = Fraction(44_101, 44_100)
+    once = chirp(np.arange(44_101) / 44_100)
+    soundfile.write(tmp_path / 'a.wav', once, 44_100, subtype='FLOAT')
+    with replace_sound(arrays(), tmp_path / 'a.wav').sound() as sound:
+        sound.read(0, 2)
+        start_s = float(6000 * period) + 0.1
+        heard = sound.read(start_s, 0.8).waveform
+    expected = chirp(0.1 + np.arange(len(heard)) / RATE_HZ)
+    assert np.corrcoef(heard, expected)[0, 1] > 0.99
 
 
 def test_another_sound_that_is_longer(tmp_path):
@@ -110,7 +140,7 @@ def test_another_sound_that_is_longer(tmp_path):
     with recording.sound() as sound:
         value = sound.read(0, 5).waveform
     np.testing.assert_allclose(value, expected[: 5 * RATE_HZ], atol=1e-6)
-    _, samples = played(recording)
+    _, samples = played(recording, 5)
     np.testing.assert_allclose(samples[0], expected[: 5 * RATE_HZ], atol=1e-6)
 
 
@@ -133,7 +163,7 @@ def test_a_shorter_sound_is_repeated(tmp_path, seconds):
                 atol=1e-6,
             )
             assert len(stretch.waveform) == round(duration_s * RATE_HZ)
-    _, samples = played(recording)
+    _, samples = played(recording, 12)
     np.testing.assert_allclose(samples[0], expected, atol=1e-6)
 
 
@@ -153,7 +183,7 @@ def test_the_sound_of_another_video(tmp_path):
     once = read_audio(path, 0, 1.9).waveform
     with recording.sound() as sound:
         np.testing.assert_array_equal(sound.read(0, 1.9).waveform, once)
-    track, samples = played(recording)
+    track, samples = played(recording, 5)
     original = stream_sound(path)
     first = np.concatenate(list(original.chunks), axis=1)
     assert (track.sample_rate_hz, track.num_channels) == (44100, 2)

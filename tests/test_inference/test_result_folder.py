@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from mmavs.inference.results import partial_folder as partial_folder_module
 from mmavs.inference.results.result_folder import (
-    folder_names,
+    choose_folder,
     lies_within,
     result_folder,
 )
@@ -14,10 +18,13 @@ from mmavs.inference.results.result_folder import (
 OURS = json.dumps(dict(made_by='mmavs'))
 
 
-def write(folder, **files):
+def write(folder, path=None, **files):
     """Make a result with these files; those of it have an ending."""
-    with result_folder(folder) as partial:
-        (partial / 'result.json').write_text(OURS)
+    facts = {} if path is None else dict(input=dict(path=path))
+    with result_folder(folder, path) as partial:
+        (partial / 'result.json').write_text(
+            json.dumps(dict(made_by='mmavs') | facts)
+        )
         for name, content in files.items():
             (partial / f'{name}.mp4').write_text(content)
 
@@ -119,12 +126,31 @@ class TestErrors:
             ({'result.json': '[' * 100_000}, 'holds something else'),
             ({'result.json': '{"made_by": "me"}'}, 'holds something else'),
             ({'result.json': OURS, 'my\nnotes': ''}, r"holds 'my\\nnotes'"),
+            (
+                {
+                    'result.json': OURS,
+                    'masks/000001.png': '',
+                    'masks/1.png': '',
+                },
+                "holds 'masks/1.png'",
+            ),
+            (
+                {'result.json': OURS, 'uncertainty/notes.txt': 'mine'},
+                "holds 'uncertainty/notes.txt'",
+            ),
+            (
+                {'result.json': OURS, 'probabilities/000001.png/mine': ''},
+                "holds 'probabilities/000001.png'",
+            ),
+            ({'result.json': OURS, 'masks': 'a file'}, "holds 'masks'"),
+            ({'result.json': OURS, 'overlay.mp4/mine': ''}, "'overlay.mp4'"),
         ],
     )
     def test_others_are_left_alone(self, tmp_path, files, rule):
         folder = tmp_path / 'clip'
         folder.mkdir()
         for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content)
         with pytest.raises(FileExistsError, match=rule) as caught:
             write(folder)
@@ -138,6 +164,33 @@ class TestErrors:
             folder.mkdir()
             (folder / 'notes').write_text('mine')
         assert content_of(tmp_path) == {'clip/notes': 'mine'}
+
+    def test_links_of_others(self, older, tmp_path):
+        (tmp_path / 'mine').mkdir()
+        (older / 'masks').symlink_to(tmp_path / 'mine')
+        with pytest.raises(FileExistsError, match="holds 'masks'"):
+            write(older)
+
+    def test_result_of_another_recording(self, tmp_path):
+        folder = tmp_path / 'clip'
+        write(folder, '/a/clip.mp4', overlay='older')
+        before = content_of(folder)
+        for path in ('/b/clip.mp4', None):
+            with pytest.raises(
+                FileExistsError, match='of another recording, /a/clip.mp4'
+            ):
+                write(folder, path)
+        # One that was made meanwhile.
+        with (
+            pytest.raises(FileExistsError),
+            result_folder(tmp_path / 'new', '/b/clip.mp4') as partial,
+        ):
+            write(tmp_path / 'new', '/a/clip.mp4', overlay='first')
+            (partial / 'result.json').write_text(OURS)
+        assert content_of(folder) == before
+        assert content_of(tmp_path / 'new')['overlay.mp4'] == 'first'
+        write(folder, '/a/clip.mp4', overlay='newer')
+        assert content_of(folder)['overlay.mp4'] == 'newer'
 
     def test_file_in_the_way(self, tmp_path):
         (tmp_path / 'clip').write_text('mine')
@@ -158,26 +211,123 @@ def test_lies_within(tmp_path):
     assert not lies_within(tmp_path, tmp_path / 'a')
 
 
-@pytest.mark.parametrize(
-    ('sources', 'names'),
-    [
-        (['a/clip.mp4', '-x.mp4', 'ü v.w.webm'], ['clip', '-x', 'ü v.w']),
-        (['a/clip.mp4', 'b/clip.mp4'], ['clip', 'clip_2']),
-        (['a/c.mp4', 'b/c.mp4', 'c_2.mp4'], ['c', 'c_3', 'c_2']),
-        (['c_2.mp4', 'a/c.mp4', 'b/c.mp4'], ['c_2', 'c', 'c_3']),
-        (['a/Clip.mp4', 'a/clip.mp4'], ['Clip', 'clip_2']),
-        (['.mp4', '..mp4', '...mp4'], ['.mp4', '..mp4', '...mp4']),
-        (['x' * 255] * 2, ['x' * 255, 'x' * 253 + '_2']),
-        (['é' * 127] * 2, ['é' * 127, 'é' * 126 + '_2']),
-        ([], []),
-    ],
-)
-def test_folder_names(sources, names):
-    assert folder_names(sources) == names
+class TestKilled:
+    @pytest.fixture
+    def killed(self, tmp_path):
+        """Kill a process that fills a folder; returns what is left."""
+        # The module alone: torch takes its time.
+        path = partial_folder_module.__file__
+
+        def kill(name):
+            script = (
+                'import pathlib, runpy, sys, time\n'
+                'module, target = sys.argv[1:]\n'
+                "make = runpy.run_path(module)['partial_folder']\n"
+                'with make(pathlib.Path(target)) as partial:\n'
+                "    (partial / 'masks').mkdir()\n"
+                "    (partial / 'masks' / '000001.png').write_text('half')\n"
+                "    print('there', flush=True)\n"
+                '    time.sleep(100)\n'
+            )
+            with subprocess.Popen(
+                [sys.executable, '-c', script, path, str(tmp_path / name)],
+                stdout=subprocess.PIPE,
+            ) as process:
+                process.stdout.readline()
+                process.send_signal(signal.SIGKILL)
+            (partial,) = tmp_path.glob('*.partial')
+            return partial
+
+        return kill
+
+    def test_what_is_left_goes(self, tmp_path, killed):
+        pytest.importorskip('fcntl', reason='no locks on this system')
+        partial = killed('clip')
+        # Of other names, or nothing of ours.
+        others = ['clip.mp4', 'clip.partial', 'clips.0123abcd.partial']
+        for name in others:
+            (tmp_path / name).mkdir()
+        with result_folder(tmp_path / 'clip') as mine:
+            assert not partial.exists()
+            # One that is being filled stays.
+            write(tmp_path / 'clip', overlay='meanwhile')
+            assert mine.exists()
+            (mine / 'result.json').write_text(OURS)
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {'clip', *others}
+
+    def test_older_result_that_was_not_removed(self, older):
+        left = older.with_name('clip.0123abcd.old')
+        (left / 'masks').mkdir(parents=True)
+        write(older, overlay='newer')
+        assert [path.name for path in older.parent.iterdir()] == ['clip']
 
 
-def test_folder_names_of_folders(tmp_path, monkeypatch):
-    (tmp_path / 'a.b').mkdir()
-    monkeypatch.chdir(tmp_path / 'a.b')
-    # A point in the name of a folder is no extension.
-    assert folder_names([tmp_path / 'a.b', '.']) == ['a.b', 'a.b_2']
+class TestNames:
+    """The folder of a recording among others."""
+
+    def choose(self, root, *sources):
+        """Write a result of each; returns the names of the folders."""
+        names = []
+        for source in sources:
+            path = root / 'in' / source
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            folder = choose_folder(root / 'out', path)
+            assert folder.parent == root / 'out'
+            write(folder, str(path))
+            names.append(folder.name)
+        return names
+
+    @pytest.mark.parametrize(
+        ('sources', 'names'),
+        [
+            (['a/clip.mp4', '-x.mp4', 'ü v.w.webm'], ['clip', '-x', 'ü v.w']),
+            (['a/clip.mp4', 'b/clip.mp4'], ['clip', 'clip_2']),
+            (['a/c.mp4', 'b/c.mp4', 'c_2.mp4'], ['c', 'c_2', 'c_2_2']),
+            (['c_2.mp4', 'a/c.mp4', 'b/c.mp4'], ['c_2', 'c', 'c_3']),
+            (['a/Clip.mp4', 'a/clip.mp4'], ['Clip', 'clip_2']),
+            (['.mp4', '..mp4', '...mp4'], ['.mp4', '..mp4', '...mp4']),
+            (['a/' + 'x' * 255, 'x' * 255], ['x' * 255, 'x' * 253 + '_2']),
+            (['a/' + 'é' * 127, 'é' * 127], ['é' * 127, 'é' * 126 + '_2']),
+        ],
+    )
+    def test_numbers(self, tmp_path, sources, names):
+        assert self.choose(tmp_path, *sources) == names
+        # Each is found again, whatever the order.
+        again = self.choose(tmp_path, *sources[::-1])
+        assert again == names[::-1]
+        assert len(list((tmp_path / 'out').iterdir())) == len(names)
+
+    def test_behind_a_gap(self, tmp_path):
+        names = self.choose(tmp_path, 'a/c.mp4', 'b/c.mp4', 'c/c.mp4')
+        (tmp_path / 'out' / 'c' / 'result.json').unlink()
+        (tmp_path / 'out' / 'c').rmdir()
+        assert self.choose(tmp_path, 'c/c.mp4', 'b/c.mp4') == names[:0:-1]
+        assert self.choose(tmp_path, 'd/c.mp4') == ['c']
+
+    def test_what_is_no_result(self, tmp_path):
+        out = tmp_path / 'out'
+        (out / 'c').mkdir(parents=True)
+        (out / 'c' / 'notes').write_text('mine')
+        (out / 'c_2').write_text('mine')
+        assert self.choose(tmp_path, 'c.mp4', 'c.mp4') == ['c_3', 'c_3']
+
+    def test_links_and_relative_paths(self, tmp_path, monkeypatch):
+        self.choose(tmp_path, 'a/c.mp4', 'b/c.mp4')
+        (tmp_path / 'link').symlink_to(tmp_path / 'in' / 'b')
+        monkeypatch.chdir(tmp_path / 'in')
+        for source in ('b/c.mp4', '../link/c.mp4'):
+            assert choose_folder('../out', source).name == 'c_2'
+
+    def test_of_arrays(self, tmp_path):
+        # Nobody knows whether they are the same.
+        write(tmp_path / 'array')
+        assert choose_folder(tmp_path, 'array').name == 'array_2'
+
+    def test_of_folders(self, tmp_path, monkeypatch):
+        (tmp_path / 'a.b').mkdir()
+        monkeypatch.chdir(tmp_path / 'a.b')
+        # A point in the name of a folder is no extension.
+        for source in (tmp_path / 'a.b', '.'):
+            assert choose_folder('out', source).name == 'a.b'

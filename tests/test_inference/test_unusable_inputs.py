@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 from small_inferencer import lossless_video
 from video_files import write_video
 
-from mmavs.apis import ArrayRecording
+from mmavs.apis import ArrayRecording, write_prediction
 from mmavs.datasets.errors import DataError, MissingDataError
 
 
@@ -38,14 +40,17 @@ def test_silent_track(inferencer, clips, tmp_path):
     with named_error(path, 'is silent.*no_audio_policy'):
         inferencer.stream(path)
     value = list(inferencer.stream(path, no_audio_policy='silence'))
-    assert np.unique([p.log_mel for p in value]) == np.float32(np.log(0.01))
+    patches = [list(p.heard.values()) for p in value]
+    assert np.unique(patches) == np.float32(np.log(0.01))
 
 
 @pytest.mark.parametrize('fps', [1, 5])
 def test_sound_shorter_than_a_patch(inferencer, clips, tmp_path, fps):
-    frames, waveform = clips[0].values()
+    frames, waveform, rate_hz = clips[0].values()
     video = lossless_video(tmp_path / 'a.mkv', frames, waveform[:15599])
-    arrays = ArrayRecording(frames, waveform[:15599], name='some arrays')
+    arrays = ArrayRecording(
+        frames, waveform[:15599], rate_hz, name='some arrays'
+    )
     for source, name in ((video, video), (arrays, 'some arrays')):
         with named_error(name, 'too little sound.*15600 .*got 15599'):
             next(inferencer.stream(source, fps=fps))
@@ -88,12 +93,32 @@ def test_truncated_video(inferencer, tmp_path):
         (dict(fps=0), "fps must be 'native' or a number above 0.*got 0"),
         (dict(fps='fast'), "fps must be 'native'.*got 'fast'"),
         (dict(overlap=5), 'less than the 5 frames of a window, got 5'),
-        (dict(batch_size=0), 'batch_size must be at least 1, got 0'),
+        (dict(overlap=1.5), 'overlap must be a whole number.*got 1.5'),
+        (dict(batch_size=1.5), 'batch_size must be a whole number, 1 or mo'),
         (dict(no_audio_policy='no'), "no_audio_policy must be .*got 'no'"),
         (dict(sound='thunder'), "sound must be .*got 'thunder'"),
     ],
 )
-def test_wrong_options(inferencer, clips, options, match):
-    """Reported by the call, before anything is predicted."""
-    with pytest.raises(ValueError, match=match):
-        inferencer.stream(clips[0], **options)
+def test_wrong_options(inferencer, tmp_path, options, match):
+    """Reported by the call, before anything is opened."""
+    lost, out = tmp_path / 'lost.mp4', tmp_path / 'out'
+    for use in (
+        inferencer.stream,
+        inferencer,
+        partial(inferencer, out_dir=out),
+        lambda *args, **how: write_prediction(inferencer, *args, out, **how),
+    ):
+        with pytest.raises(ValueError, match=match):
+            use(lost, **options)
+    assert not out.exists()
+
+
+def test_frames_paced_otherwise_than_their_sound(inferencer, clips):
+    """Of a video, all its frames, and not told how many a second."""
+    frames = np.repeat(clips[0]['frames'][:1], 9, axis=0)
+    sound = dict(clips[0], frames=frames)
+    with pytest.warns(UserWarning, match=r'at 8\.9 s.*ends at 5\.0 s.*fps'):
+        inferencer(sound)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error', UserWarning)
+        inferencer(dict(sound, fps=2), fps='native')

@@ -55,12 +55,33 @@ def test_windows_cover_every_frame_in_order_and_are_full(cut):
         assert starts[-2] + length < count
 
 
-@pytest.mark.parametrize('overlap', [-1, 5, 6])
-def test_overlap_out_of_range(overlap):
-    with pytest.raises(
-        ValueError, match='less than the 5 frames.*got -?[156]'
-    ):
+@pytest.mark.parametrize(
+    ('overlap', 'match'),
+    [
+        (5, 'less than the 5 frames of a window, got 5'),
+        (6, 'less than the 5 frames of a window, got 6'),
+        (-1, 'overlap must be a whole number, 0 or more, got -1'),
+        (1.5, 'overlap must be a whole number, 0 or more, got 1.5'),
+        (True, 'overlap must be a whole number, 0 or more, got True'),
+        ('1', "overlap must be a whole number, 0 or more, got '1'"),
+    ],
+)
+def test_overlap_out_of_range(overlap, match):
+    with pytest.raises(ValueError, match=match):
         next(cut_windows(range(9), 5, overlap))
+
+
+@pytest.mark.parametrize('batch_size', [0, 1.5, True, None])
+def test_batch_size_out_of_range(batch_size):
+    windows = iter([Window(0, (), np.empty(0))])
+    with pytest.raises(ValueError, match='batch_size must.*1 or more, got'):
+        next(batch_windows(windows, batch_size))
+    assert list(windows)  # not one was taken
+
+
+def test_numbers_of_numpy_are_numbers():
+    windows = [first for first, _ in cut_windows(range(9), 5, np.int64(1))]
+    assert windows == [0, 4]
 
 
 def test_batches_hold_one_length():
@@ -106,8 +127,10 @@ def test_predictions_of_a_frame_are_averaged(cut, channels):
         assert frame.index == index
         # Of the first window that has it.
         assert frame.sample == f'sample {first[0]} {index - first[0]}'
-        assert frame.log_mel.item() == first[0]
-        assert frame.sound_s == first[0] + 0.1 * (index - first[0])
+        # A patch of each.
+        assert {s: patch.item() for s, patch in frame.heard.items()} == {
+            f + 0.1 * (index - f): f for f in first
+        }
         stacked = torch.stack(logits)
         if channels == 1:
             mean, ours = stacked.sigmoid().mean(0), value.logits[0].sigmoid()
@@ -145,6 +168,31 @@ def test_a_frame_leaves_when_no_further_window_has_it():
     for index in range(30):
         assert next(merged).index == index
         assert len(read) <= index // 3 + 2
+
+
+@pytest.mark.parametrize(
+    ('firsts', 'match'),
+    [
+        ([1], 'from frame 1 on.*frames from 0 up to 0'),
+        ([0, 4], 'from frame 4 on.*frames from 0 up to 3'),
+        ([0, 2, 6], 'from frame 6 on.*frames from 2 up to 5'),
+        ([0, 2, 1], 'from frame 1 on.*frames from 2 up to 5'),
+    ],
+)
+def test_windows_that_do_not_follow_each_other(firsts, match):
+    """A frame in between would be lost."""
+    logits = torch.zeros(3, 1, 2, 2)
+    windows = (
+        WindowPrediction(
+            Window(first, range(first, first + 3), np.arange(3)),
+            ClipPrediction(logits, None, {}),
+            3 * ['sample'],
+            torch.zeros(3, 1, 96, 64),
+        )
+        for first in firsts
+    )
+    with pytest.raises(ValueError, match=match):
+        list(merge_windows(windows))
 
 
 def noise(seconds, seed=0):

@@ -134,11 +134,16 @@ def results_in(folder):
 
 def row_of(text, name):
     """Cells of the row of the table that begins with a name."""
-    rows = [
-        [cell.strip() for cell in line.split('│')[1:-1]]
-        for line in text.splitlines()
-        if line.startswith('│')
-    ]
+    rows = []
+    for line in text.splitlines():
+        if not line.startswith('│'):
+            continue
+        cells = [cell.strip() for cell in line.split('│')[1:-1]]
+        if cells[1]:
+            rows.append(cells)
+        else:
+            # The rest of long names.
+            rows[-1] = [a + b for a, b in zip(rows[-1], cells)]
     (row,) = [row for row in rows if row[0] == name]
     return row
 
@@ -150,9 +155,10 @@ class TestAtOnce:
         code, printed, _ = bare('--help')
         assert code == 0
         for words in (
-            *('1/16 s', 'windows of T frames', '0.96 s of sound'),
+            *('1/16 s', 'windows of T frames', '0.975 s of sound'),
             *('--no-audio-policy', 'silence', 'share N frames'),
             *('exit status', 'result.json', '130 after Ctrl-C'),
+            *('OUT/NAME_2', '0.96 (k - 1) s', 'probabilities/*.png'),
         ):
             assert words in printed
         assert max(map(len, printed.splitlines())) < 80
@@ -174,11 +180,15 @@ class TestAtOnce:
             ('{} --overlap -1', '--overlap'),
             ('{} --batch-size 0', '1 at least'),
             ('{} --samples 1.5', 'whole number'),
+            ('{} --samples 1', 'or 2 and more: one draw has no spread'),
+            ('{} --seed -1', '--seed'),
             ('{} --precision half', "invalid choice: 'half'"),
             ('{} --no-audio-policy none', "invalid choice: 'none'"),
             ('{} --sound loud', "a file, got 'loud'"),
             ('{} --cfg-options a', "KEY=VALUE, got 'a'"),
             ('{} --out poison/torch.py', 'torch.py is not a folder'),
+            ('{} --out poison/torch.py/a', 'cannot be made: Not a directory'),
+            ('{} --out ' + 300 * 'x', 'cannot be made: File name too'),
             ('{} --frames 5', '--frames'),
             ('{} -x.mp4', '-x.mp4'),
         ],
@@ -262,6 +272,47 @@ class TestResults:
         )
         assert expected.items() <= settings.items()
 
+    def test_draws(self, run, place):
+        out = place('a.mp4') / 'out'
+        codes = {}
+        for seed in (0, 7, 7):
+            code, *_ = run('a.mp4', '--samples', '2', '--seed', str(seed))
+            assert code == 0
+            result = json.loads((out / 'a' / 'result.json').read_text())
+            assert result['settings']['seed'] == seed
+            assert result['settings']['num_samples'] == 2
+            (row,) = result['frames']
+            codes.setdefault(seed, set()).add(row['uncertainty'])
+        # The same draws, and others.
+        assert len(codes[7]) == 1
+        assert codes[0] != codes[7]
+
+    def test_draws_of_the_config(self, run, place):
+        out = place('a.mp4') / 'out'
+        draws = 'model.test_cfg.num_samples=2'
+        assert run('a.mp4', '--cfg-options', draws)[0] == 0
+        assert (out / 'a' / 'uncertainty').is_dir()
+
+    def test_probabilities(self, run, place):
+        out = place('a.mp4') / 'out'
+        assert run('a.mp4', '--probabilities')[0] == 0
+        with Image.open(out / 'a' / 'probabilities' / '000001.png') as image:
+            probability = np.asarray(image)
+        with Image.open(out / 'a' / 'masks' / '000001.png') as image:
+            assert np.array_equal(probability > 127, np.asarray(image) > 0)
+
+    def test_table_in_a_file(self, run, place):
+        name = 150 * 'long ' + '.mp4'
+        place('a.mp4', name[:200] + '.mp4')
+        code, printed, _ = run('.')
+        assert code == 0
+        assert max(map(len, printed.splitlines())) <= 120
+        # Nothing of a name is lost.
+        assert printed.count('long') == 2 * 40
+        # It is no wider than it has to be.
+        _, printed, _ = run('a.mp4')
+        assert max(map(len, printed.splitlines())) < 80
+
     def test_random_weights_are_told_once(self, run, place, model):
         place('a.mp4', 'b.mp4')
         options = (*model[:2], '--out', 'out')
@@ -334,6 +385,51 @@ class TestInputs:
             result = json.loads((out / folder / 'result.json').read_text())
             assert result['input']['source'] == name
 
+    def test_one_stem_one_after_the_other(self, run, place, monkeypatch):
+        folder = place('a/x.mp4', 'b/x.mp4')
+
+        def sources():
+            return {
+                path.name: json.loads((path / 'result.json').read_text())[
+                    'input'
+                ]
+                for path in (folder / 'out').iterdir()
+            }
+
+        for name in ('a/x.mp4', 'b/x.mp4'):
+            code, *_ = run(name)
+            assert code == 0
+        first = sources()
+        assert {k: v['source'] for k, v in first.items()} == {
+            'x': 'a/x.mp4',
+            'x_2': 'b/x.mp4',
+        }
+        # Found again, also from elsewhere and by another name.
+        (folder / 'c').symlink_to(folder / 'b')
+        monkeypatch.chdir(folder / 'a')
+        code, printed, _ = run('../c/x.mp4', '--fps', '2')
+        assert code == 0
+        assert results_in(folder / 'a' / 'out') == {'x'}
+        shutil.rmtree(folder / 'a' / 'out')
+        (folder / 'a' / 'out').symlink_to(folder / 'out')
+        code, printed, _ = run('../c/x.mp4', 'x.mp4')
+        assert code == 0
+        assert row_of(printed, '../c/x.mp4')[-1] == 'out/x_2'
+        assert row_of(printed, 'x.mp4')[-1] == 'out/x'
+        second = sources()
+        assert second['x_2']['source'] == '../c/x.mp4'
+        for name, facts in second.items():
+            assert facts['path'] == first[name]['path']
+
+    def test_folder_of_that_name(self, run, place):
+        out = place('a.mp4') / 'out'
+        (out / 'a').mkdir(parents=True)
+        (out / 'a' / 'notes').write_text('mine')
+        for _ in range(2):
+            assert run('a.mp4')[0] == 0
+            assert {path.name for path in out.iterdir()} == {'a', 'a_2'}
+        assert [path.name for path in (out / 'a').iterdir()] == ['notes']
+
     def test_the_same_input_twice(self, run, place):
         folder = place('videos/a.mp4')
         (folder / 'link.mp4').symlink_to(folder / 'videos' / 'a.mp4')
@@ -360,8 +456,8 @@ class TestFailures:
         (folder / 'bad.mp4').write_bytes(b'garbage' * 500)
         write_video(folder / 'mute.mp4', seconds=1, audio=None)
         (folder / 'empty').mkdir()
-        (folder / 'out' / 'z').mkdir(parents=True)
-        (folder / 'out' / 'z' / 'notes').write_text('mine')
+        run('z.mp4')
+        (folder / 'out' / 'z' / 'masks' / 'notes.png').write_text('mine')
         code, printed, errors = run(
             *('bad.mp4', 'gone.mp4', 'mute.mp4', 'empty', 'z.mp4', 'a.mp4')
         )
@@ -372,16 +468,24 @@ class TestFailures:
             'gone.mp4': 'does not exist',
             'mute.mp4': 'has no audio track',
             'empty': 'has neither videos',
-            'z.mp4': 'holds something else',
+            'z.mp4': 'masks/notes.png',
         }
         lines = errors.splitlines()
         for name, text in reasons.items():
             (line,) = [x for x in lines if x.startswith(f'{name}: ')]
             assert text in line
             # The name is not told twice.
-            assert line.count(name) == 1 or name == 'z.mp4'
+            assert line.count(name) == 1
+            # Again when the bars are over.
+            assert lines.count(f'failed: {line}') == 1
+        assert all(line.startswith('failed: ') for line in lines[-5:])
+        # Named as options are here.
+        (line,) = [x for x in lines if x.startswith('mute.mp4: ')]
+        assert '--no-audio-policy silence' in line
+        assert "='" not in line and 'no_audio' not in line
         assert {p.name for p in (folder / 'out').iterdir()} == {'a', 'z'}
-        assert [p.name for p in (folder / 'out' / 'z').iterdir()] == ['notes']
+        notes = folder / 'out' / 'z' / 'masks' / 'notes.png'
+        assert notes.read_text() == 'mine'
 
     def test_surprises_are_told_with_their_type(self, run, place, monkeypatch):
         out = place('a.mp4', 'b.mp4', 'c.mp4') / 'out'
@@ -406,19 +510,63 @@ class TestFailures:
         [
             (('--overlap', '5'), 'overlap must be'),
             (('--fps', '1001'), 'fps must be'),
-            (('--device', 'nonsense'), 'nonsense'),
+            (('--device', 'gpu'), 'cpu, cuda, cuda:1, ... as there are'),
+            (('--device', 'cuda:99'), "got 'cuda:99' ("),
+            (('--sound', 'bad.mp4'), '--sound bad.mp4: cannot be read'),
+            (('--sound', 'mute.mp4'), '--sound mute.mp4: has no audio track'),
+            (('--sound', 'still.mp4'), 'still.mp4: is silent all through'),
+            (('--sound', 'short.mp4'), 'needs at least 15600'),
             (('--cfg-options', 'model.type=None'), 'error: '),
             (('--cfg-options', 'model.backbone.base_channels=4'), 'not fit'),
         ],
     )
     def test_settings_that_do_not_fit(self, run, place, options, rule):
         folder = place('a.mp4')
+        (folder / 'bad.mp4').write_bytes(b'garbage' * 500)
+        write_video(folder / 'mute.mp4', seconds=1, audio=None)
+        write_video(folder / 'still.mp4', seconds=1, loudness=0)
+        write_video(folder / 'short.mp4', seconds=0.5)
         code, printed, errors = run('a.mp4', *options)
         assert (code, printed) == (2, '')
         (line,) = errors.splitlines()
         assert line.startswith('error: ')
         assert rule in line
         assert not (folder / 'out').exists()
+
+    @pytest.mark.parametrize('option', [('--codes',), ('--samples', '2')])
+    def test_codes_of_a_model_without_any(self, run, place, option):
+        folder = place('a.mp4')
+        code, printed, errors = run(
+            *('a.mp4', '--config', 'ablations/mmvae_tiny_s4_tpavi'),
+            *('--cfg-options', 'model.audio_backbone.width=0.05'),
+            options=('--out', 'out', *option),
+        )
+        assert (code, printed) == (2, '')
+        line = errors.splitlines()[-1]
+        assert line.startswith('error: ')
+        assert 'no latent codes' in line
+        assert not (folder / 'out').exists()
+
+    def test_out_that_cannot_be_written(self, run, place, model, monkeypatch):
+        folder = place('a.mp4')
+        (folder / 'out').mkdir()
+        # What shows only when it is made.
+        out = 'new/' + 300 * 'x'
+        code, printed, errors = run('a.mp4', options=(*model, '--out', out))
+        assert (code, printed) == (2, '')
+        assert (
+            errors
+            == f'error: --out {out} cannot be made: File name too long\n'
+        )
+        monkeypatch.setattr('os.access', lambda path, mode: False)
+        for out in ('out', 'out/new'):
+            options = (*model, '--out', out)
+            code, printed, errors = run('a.mp4', options=options)
+            assert (code, printed) == (2, '')
+            assert errors == (
+                f'error: --out {out} cannot be written: {folder / "out"} is '
+                'not writable\n'
+            )
 
     @pytest.mark.parametrize('content', [b'', b'no weights', None])
     def test_checkpoint_that_is_none(self, run, place, model, content):

@@ -59,10 +59,8 @@ GOOD = {
     'wide.mp4': dict(size=(160, 32), seconds=2),
     'turned.mp4': dict(seconds=2),
     'uneven.mp4': dict(frame_times=UNEVEN, seconds=6.4),
-    # No presentation times in the file.
-    'untimed.avi': dict(
-        ticks_hz=16, options=dict(bf='0'), audio='pcm_s16le', seconds=2
-    ),
+    # No presentation times in the file, whose pictures are reordered.
+    'untimed.avi': dict(ticks_hz=16, audio='pcm_s16le', seconds=2),
     '-9 é ü.mp4': dict(seconds=1),
 }
 # What the message about each has to say besides the file's name.
@@ -237,7 +235,7 @@ def check_pictures(overlay, video, masks, expected, every=1):
     if video.name == 'turned.mp4':
         images = [np.rot90(image, -1) for image in images]
     height, width = images[0].shape[:2]
-    times, _, pictures = read_pictures(overlay)
+    times, _, pictures = read_pictures(overlay, every)
     assert times[0] == 0
 
     @functools.cache
@@ -245,7 +243,7 @@ def check_pictures(overlay, video, masks, expected, every=1):
         return overlay_mask(images[number], masks[mask] > 0).astype(int)
 
     numbers = []
-    for time_s, picture in zip(times[::every], pictures[::every]):
+    for time_s, picture in zip(times[::every], pictures, strict=True):
         # Half a millisecond is what the clocks of files may differ by.
         number, mask = expected(time_s + 5e-4)
         picture = picture[:height, :width]
@@ -266,9 +264,12 @@ def check_sound(overlay, video):
         Both (channels, S), from the first frame on, and their rate.
     """
     (ours, our_rate), (theirs, rate) = map(read_sound, (overlay, video))
-    # Time counts from the first frame, which is late in some containers.
+    # Time counts from the first frame, which is late in some containers; in
+    # AVI it has none.
     with av.open(str(video)) as container:
         start_s = next(container.decode(video=0)).time or 0
+    if video.suffix == '.avi':
+        start_s = 0
     theirs = theirs[:, round(start_s * rate) :]
     assert our_rate == rate
     assert len(ours) == len(theirs)
@@ -518,7 +519,8 @@ def test_ten_minutes(infer, tmp_path):
     path = write_video(
         tmp_path / 'long.mp4',
         seconds=600,
-        fps=2,
+        fps=1,
+        size=(48, 32),
         key_frame_every=60,
         rate_hz=8000,
         layout='mono',
@@ -539,7 +541,7 @@ def test_ten_minutes(infer, tmp_path):
         overlay,
         path,
         masks,
-        lambda time_s: (2 * int(time_s) + 1, int(time_s)),
+        lambda time_s: (int(time_s), int(time_s)),
         every=4,
     )
     ours, theirs, rate = check_sound(overlay, path)

@@ -1,4 +1,4 @@
-"""The page: limits, results, and what a browser shows and asks for."""
+"""The page, as it answers requests."""
 
 from __future__ import annotations
 
@@ -6,218 +6,49 @@ import argparse
 import json
 import os
 import re
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-import warnings
-from collections import Counter, defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
-import torch
+import webdemo
 from PIL import Image
 from video_files import write_video
+from web.examples import write_examples
+from web.limits import Limits
+from web.service import ClipService
 
-from mmavs.apis import AVSInferencer
-from mmavs.datasets.videos import probe_video, read_audio
-from mmavs.functional.sounds import white_noise
+from mmavs.datasets.videos import probe_video
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
-import webdemo  # noqa: E402
-from web import service as web_service  # noqa: E402
-from web.examples import write_examples  # noqa: E402
-from web.service import ClipService, RefusedClipError  # noqa: E402
-
-SMALL = {
-    'model.audio_backbone.init_cfg': None,
-    'model.audio_backbone.width': 0.05,
-    'model.backbone.base_channels': 8,
-    'model.neck.in_channels': (8, 16, 32, 64),
-}
-MAX_MEGABYTES, MAX_SECONDS = 0.5, 10
+MAX_MEGABYTES = 0.5
 NEEDS_GRADIO = 'needs Gradio: pip install mmavs[web]'
 
 
 @pytest.fixture(scope='module')
-def inferencer():
-    """The tiny model with random weights."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # they are random
-        return AVSInferencer(
-            str(ROOT / 'configs/mmvae_tiny_s4.py'), cfg_options=SMALL
-        )
-
-
-@pytest.fixture(scope='module')
-def clip(tmp_path_factory):
-    return str(write_video(tmp_path_factory.mktemp('clip') / 'a b.mp4', 3))
-
-
-@pytest.fixture
-def service(inferencer, tmp_path):
-    return ClipService(
-        inferencer, tmp_path / 'results', MAX_MEGABYTES, MAX_SECONDS
-    )
-
-
-def heard(path, seconds):
-    return read_audio(path, 0, seconds).waveform
-
-
-def likeness(a, b):
-    return np.corrcoef(a, b)[0, 1]
-
-
-# ------------------------------------------------------------- the service
-
-
-def test_a_run(service, clip):
-    seen = []
-    run = service.run(clip, progress=lambda *done: seen.append(done))
-    assert run.num_frames == 3 and run.duration_s == 3
-    assert 0 <= run.area_share <= 1 and run.uncertainty is None
-    info = probe_video(run.overlay)
-    assert (info.height, info.width) == (48, 64)
-    assert info.duration_s == pytest.approx(3, abs=0.1)
-    with Image.open(run.timeline) as picture:
-        assert picture.width > 500
-    assert [done_s for done_s, _ in seen[:3]] == [1, 2, 3]
-
-
-def test_the_sound_that_is_heard_is_played(service, clip, tmp_path):
-    """Own sound, silence, noise, that of another clip: all in the overlay."""
-    own = heard(service.run(clip).overlay, 3)
-    assert likeness(own, heard(clip, 3)) > 0.98
-    mute = heard(service.run(clip, 'silence').overlay, 3)
-    assert np.abs(mute).max() < 1e-3
-    noise = heard(service.run(clip, 'noise').overlay, 3)
-    expected = white_noise(3 * 16_000)
-    assert likeness(noise, expected) > 0.95
-    other = tmp_path / 'other.mp4'
-    write_video(other, 2, audio_start=0.5)  # the chirp of a later time
-    played = heard(service.run(clip, 'another', str(other)).overlay, 3)
-    assert likeness(played[:24_000], heard(other, 1.5)) > 0.98
-    assert likeness(played, own) < 0.5
-
-
-def test_rates_and_samples(service, clip):
-    run = service.run(clip, fps='5', num_samples=3)
-    assert run.num_frames == 15 and 0 < run.uncertainty < 0.5
-    # The same draws in each run: what differs is the sound.
-    again = service.run(clip, fps='5', num_samples=3)
-    assert again.uncertainty == run.uncertainty
-    assert again.area_share == run.area_share
-    run = service.run(clip, fps='native')
-    assert run.num_frames == 48 and run.uncertainty is None
-
-
-def test_what_is_refused(service, clip, tmp_path):
-    def refused(*arguments):
-        with pytest.raises(RefusedClipError) as error:
-            service.run(*arguments)
-        assert str(tmp_path) not in str(error.value)
-        return str(error.value)
-
-    assert 'upload or record' in refused(None)
-    assert 'upload that clip' in refused(clip, 'another')
-    (tmp_path / 'text.mp4').write_text('not a video')
-    assert refused(str(tmp_path / 'text.mp4')).startswith('text.mp4 cannot')
-    assert 'text.mp4' in refused(clip, 'another', str(tmp_path / 'text.mp4'))
-    mute = write_video(tmp_path / 'mute.mp4', 2, audio=None)
-    assert re.match('mute.mp4 .*no audio track', refused(str(mute)))
-    assert service.run(str(mute), 'noise').num_frames == 2
-    gone = refused(str(tmp_path / 'gone.mp4'))
-    assert gone == 'gone.mp4 is not here any more: upload it again'
-
-
-def test_limits(service, tmp_path, monkeypatch):
-    path = str(write_video(tmp_path / 'long.mp4', 12, fps=2))
-    message = r'long.mp4 lasts 1[12]\.. s, clips .* at most 10 s'
-    with pytest.raises(RefusedClipError, match=message):
-        service.run(path)
-    # The header says nothing: the clip ends the run itself.
-    real = web_service.probe_video(path)
-    monkeypatch.setattr(
-        web_service,
-        'probe_video',
-        lambda path: type(real)(**{**vars(real), 'duration_s': None}),
-    )
-    with pytest.raises(RefusedClipError, match=message):
-        service.run(path)
-    assert not list(service.folder.iterdir())
-    (tmp_path / 'big.mp4').write_bytes(bytes(600_000))
-    with pytest.raises(RefusedClipError, match=r'big.mp4 has 0.6 MB.*0.5 MB'):
-        service.run(str(tmp_path / 'big.mp4'))
-    with pytest.raises(RefusedClipError, match=r'big.mp4 has 0.6 MB.*0.5 MB'):
-        service.run(path, 'another', str(tmp_path / 'big.mp4'))
-
-
-def test_old_results_go(service, clip, monkeypatch):
-    def write(inferencer, source, folder, **options):
-        folder.mkdir(parents=True)
-        files = dict(overlay='overlay.mp4', timeline='timeline.png')
-        return dict(files=files, summary=defaultdict(float))
-
-    monkeypatch.setattr(web_service, 'write_prediction', write)
-    for _ in range(6):
-        latest = service.run(clip)
-    kept = sorted(path.name for path in service.folder.iterdir())
-    assert kept == ['000003', '000004', '000005', '000006']
-    assert latest.overlay.parent.name == '000006'
-
-
-def test_closing_ends_the_run(service, clip):
-    """It waits until nothing is written any more."""
-    closing = threading.Thread(target=service.close)
-    with pytest.raises(RefusedClipError, match='page was closed'):
-        service.run(clip, fps='native', progress=lambda *_: closing.start())
-    closing.join(10)
-    assert not closing.is_alive()
-    assert not list(service.folder.iterdir())
-
-
-def test_examples(tmp_path):
-    first, second = write_examples(tmp_path / 'examples')
-    for path in (first, second):
-        info = probe_video(path)
-        assert (info.height, info.width) == (224, 224)
-        assert info.duration_s == pytest.approx(5, abs=0.1)
-    assert not np.allclose(heard(first, 5), heard(second, 5), atol=0.05)
-
-
-# ---------------------------------------------------------- the whole page
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture(scope='module')
-def address(inferencer, tmp_path_factory):
+def served(small_inferencer, free_port, tmp_path_factory):
     """A page that is served by this process."""
     pytest.importorskip('gradio', reason=NEEDS_GRADIO)
     from web.page import build_page
 
     folder = tmp_path_factory.mktemp('page')
     service = ClipService(
-        inferencer, folder / 'results', MAX_MEGABYTES, MAX_SECONDS
+        small_inferencer, folder / 'results', Limits(MAX_MEGABYTES, 10)
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('GRADIO_TEMP_DIR', str(folder / 'files'))
         patch.setenv('NO_PROXY', '127.0.0.1')
-        page = build_page(service, 'small')
-        webdemo.launch(page, folder, '127.0.0.1', free_port(), MAX_MEGABYTES)
-        yield page.local_url
+        page = build_page(service, 'small', write_examples(folder / 'made'))
+        webdemo.launch(page, '127.0.0.1', free_port, MAX_MEGABYTES)
+        yield page, service
         page.close(verbose=False)
+
+
+@pytest.fixture
+def address(served):
+    return served[0].local_url
 
 
 @pytest.fixture
@@ -276,7 +107,7 @@ def test_refusals_are_shown(segment, clip, tmp_path):
     assert overlay is None and timeline is None
     assert message['visible'] is True
     text = message['value']
-    assert 'role="alert"' in text and 'no audio track' in text
+    assert 'role="alert"' in text and 'no sound' in text
     assert '<b>' not in text and str(tmp_path) not in text
     assert len(table_of(table)) == 1
     long = write_video(tmp_path / 'long.mp4', 12, fps=2)
@@ -284,38 +115,70 @@ def test_refusals_are_shown(segment, clip, tmp_path):
     assert segment(None)[2]['value'].count('upload or record it') == 1
 
 
-def test_what_a_client_may_not_do(address, clip):
-    """Send too much, have an address fetched, read the server's files."""
+@pytest.fixture
+def visitor(address):
+    """Somebody who writes requests themselves."""
     httpx = pytest.importorskip('httpx', reason=NEEDS_GRADIO)
     with httpx.Client(base_url=address, trust_env=False) as client:
+        yield client
 
-        def ask(path, fps='1', num_samples=0):
-            video = dict(path=path, meta={'_type': 'gradio.FileData'})
-            event = client.post(
-                '/gradio_api/call/segment',
-                json=dict(data=[video, 'matched', None, fps, num_samples]),
-            ).json()['event_id']
-            return client.get(f'/gradio_api/call/segment/{event}').text
 
-        for size, status in ((600_000, 413), (400_000, 200)):
-            answer = client.post(
-                '/gradio_api/upload', files=dict(files=('a', bytes(size)))
-            )
-            assert answer.status_code == status
-        (path,) = client.post(
-            '/gradio_api/upload',
-            files=dict(files=('a.mp4', Path(clip).read_bytes())),
-        ).json()
-        assert 'event: complete' in ask(path)
-        assert 'not in the list' in ask(path, fps='1000')
-        assert 'greater than maximum' in ask(path, num_samples=10_000)
-        assert 'not uploaded' in ask(clip)
-        with socket.create_server(('127.0.0.1', 0)) as server:
-            link = f'http://127.0.0.1:{server.getsockname()[1]}/a.mp4'
-            assert 'must be uploaded, not linked' in ask(link)
-            server.settimeout(0.5)
-            with pytest.raises(TimeoutError):
-                server.accept()
+def ask(visitor, path, fps='1', num_samples=0):
+    """Have a file segmented that is on the server."""
+    video = dict(path=str(path), meta={'_type': 'gradio.FileData'})
+    event = visitor.post(
+        '/gradio_api/call/segment',
+        json=dict(data=[video, 'matched', None, fps, num_samples]),
+    ).json()['event_id']
+    return visitor.get(f'/gradio_api/call/segment/{event}').text
+
+
+def test_what_a_visitor_may_not_do(visitor, clip):
+    """Send too much, choose what is not offered."""
+    for size, status in ((600_000, 413), (400_000, 200)):
+        answer = visitor.post(
+            '/gradio_api/upload', files=dict(files=('a', bytes(size)))
+        )
+        assert answer.status_code == status
+    (path,) = visitor.post(
+        '/gradio_api/upload',
+        files=dict(files=('a.mp4', Path(clip).read_bytes())),
+    ).json()
+    assert 'event: complete' in ask(visitor, path)
+    assert 'not in the list' in ask(visitor, path, fps='1000')
+    assert 'greater than maximum' in ask(visitor, path, num_samples=10_000)
+
+
+def test_visitors_have_their_own_only(segment, served, visitor, clip):
+    """Neither what others uploaded and got, nor what else is on the disk."""
+    overlay = Path(segment(clip)[0])
+    assert overlay.exists()
+    _, service = served
+    results = sorted(service.folder.rglob('*.*'))
+    names = {path.name for path in results}
+    assert {'result.json', 'overlay.mp4', 'timeline.png'} <= names
+    files = service.folder.parent / 'files'
+    for path in [*results, files, Path(clip), ROOT / 'README.md']:
+        assert path.exists()
+        answer = visitor.get(f'/gradio_api/file={path}')
+        assert answer.status_code == 403, path
+    for path in (service.folder.parent / 'results' / '000001', Path(clip)):
+        answer = ask(visitor, path)
+        assert 'event: error' in answer and str(path) not in answer
+
+
+def test_an_example(segment, served, visitor):
+    """The file that the page offers is as good as one that is uploaded."""
+    page, _ = served
+    (dataset,) = (
+        part
+        for part in page.get_config_file()['components']
+        if part['type'] == 'dataset'
+    )
+    ((sample,), _) = dataset['props']['samples']
+    path = sample['path'] if isinstance(sample, dict) else sample
+    assert visitor.get(f'/gradio_api/file={path}').status_code == 200
+    assert 'event: complete' in ask(visitor, path)
 
 
 def test_nothing_is_shared(segment):
@@ -332,8 +195,7 @@ def test_a_port_that_is_taken(address):
     port = urlsplit(address).port
     with pytest.raises(SystemExit, match=f'cannot listen on.*{port}'):
         webdemo.launch(
-            build_page(ClipService(None, 'a'), 'a'),
-            Path(),
+            build_page(ClipService(None, 'a', Limits()), 'a'),
             '127.0.0.1',
             port,
             MAX_MEGABYTES,
@@ -345,6 +207,55 @@ def test_limits_are_above_zero(text):
     assert webdemo.positive('0.5') == 0.5
     with pytest.raises(argparse.ArgumentTypeError, match=text):
         webdemo.positive(text)
+
+
+def test_an_end_in_any_case(tmp_path, monkeypatch):
+    """A run that does not stop ends with the process, and leaves nothing."""
+    monkeypatch.setattr(os, '_exit', sys.exit)
+    folder = tmp_path / 'page'
+    folder.mkdir()
+    webdemo.end(SimpleNamespace(close=lambda: True), folder)
+    assert folder.exists()
+    with pytest.raises(SystemExit):
+        webdemo.end(SimpleNamespace(close=lambda: False), folder)
+    assert not folder.exists()
+
+
+def test_nobody_else_is_asked():
+    """The server connects to nothing, whoever wants it to."""
+    code = """
+import asyncio, logging, socket, sys
+from web.local_only import stay_local
+stay_local('127.0.0.1')
+def refused(ask):
+    try:
+        ask()
+    except PermissionError:
+        return True
+assert refused(lambda: socket.create_connection(('192.0.2.1', 80), 1))
+assert refused(lambda: socket.getaddrinfo('example.org', 80))
+assert refused(lambda: socket.gethostbyname('example.org'))
+assert refused(lambda: socket.getaddrinfo(b'example.org', 80))
+for host in ('192.0.2.1', '2001:db8::1', 'example.org'):
+    assert refused(lambda: asyncio.run(asyncio.open_connection(host, 80)))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+    assert refused(lambda: datagrams.sendto(b'a', ('192.0.2.1', 53)))
+with socket.create_server(('127.0.0.1', 0)) as server:
+    for host in ('127.0.0.1', 'localhost'):
+        socket.create_connection((host, server.getsockname()[1]), 1).close()
+try:
+    import uvloop
+except ImportError:
+    print('done')
+"""
+    run = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT / 'tools',
+    )
+    assert run.stdout == 'done\n', run.stderr
+    assert 'not connected to 192.0.2.1' in run.stderr
 
 
 def test_without_gradio(tmp_path):
@@ -361,206 +272,3 @@ def test_without_gradio(tmp_path):
     )
     assert run.returncode == 1
     assert run.stderr == 'webdemo.py needs Gradio: pip install mmavs[web]\n'
-
-
-# ------------------------------------------------------------- the browser
-
-
-@pytest.fixture(scope='module')
-def script(tmp_path_factory, inferencer):
-    """The page of the script, in a process of its own."""
-    pytest.importorskip('gradio', reason=NEEDS_GRADIO)
-    folder = tmp_path_factory.mktemp('script')
-    config, checkpoint = folder / 'small.py', folder / 'small.pth'
-    inferencer.config.dump(config)
-    torch.save(dict(state_dict=inferencer.model.state_dict()), checkpoint)
-    port, log = free_port(), folder / 'log.txt'
-    with log.open('w') as stream:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, str(ROOT / 'tools/webdemo.py')),
-                *('--config', str(config), '--checkpoint', str(checkpoint)),
-                *('--port', str(port), '--max-megabytes', str(MAX_MEGABYTES)),
-                *('--max-seconds', str(MAX_SECONDS), '--device', 'cpu'),
-            ],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=os.environ
-            | dict(
-                TMPDIR=str(folder),
-                HTTP_PROXY='http://127.0.0.1:9',
-                GRADIO_SHARE='True',
-                GRADIO_ANALYTICS_ENABLED='True',
-            ),
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while 'Ctrl-C' not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        yield f'http://127.0.0.1:{port}/'
-        assert list(folder.glob('mmavs-webdemo-*'))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
-    finally:
-        process.kill()
-        process.wait()
-    # What was uploaded and made is gone.
-    assert not list(folder.glob('mmavs-webdemo-*'))
-
-
-@pytest.fixture
-def browser():
-    """A real Chromium without a window."""
-    pytest.importorskip('selenium', reason='needs selenium')
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    chromium, driver = map(shutil.which, ('chromium', 'chromedriver'))
-    if chromium is None or driver is None:
-        pytest.skip('needs chromium and chromedriver')
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        'headless=new',
-        'no-sandbox',
-        'disable-dev-shm-usage',
-        'window-size=1280,1500',
-        'use-fake-device-for-media-stream',
-        'use-fake-ui-for-media-stream',
-    ):
-        options.add_argument(f'--{argument}')
-    options.set_capability('goog:loggingPrefs', dict(performance='ALL'))
-    window = webdriver.Chrome(options=options, service=Service(driver))
-    yield window
-    window.quit()
-
-
-class Page:
-    """What somebody does on the page."""
-
-    def __init__(self, window, address):
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        self.window = window
-        self.wait = WebDriverWait(window, 60)
-        window.get(address)
-
-    def all(self, selector):
-        return self.window.find_elements('css selector', selector)
-
-    def upload(self, part, path):
-        self.wait.until(lambda _: self.all(f'#{part} input[type=file]'))
-        self.all(f'#{part} input[type=file]')[0].send_keys(str(path))
-
-    def choose(self, part, name):
-        (label,) = (x for x in self.all(f'#{part} label') if x.text == name)
-        label.click()
-
-    def run(self):
-        self.all('#segment')[0].click()
-
-    def duration_s(self):
-        return self.window.execute_script(
-            "const v = document.querySelector('#overlay video');"
-            'return v && v.duration'
-        )
-
-    def rows(self):
-        return [
-            [cell.text for cell in row.find_elements('css selector', 'td')]
-            for row in self.all('#runs tbody tr')
-        ]
-
-    def requested(self):
-        """Where its requests went, and those of what it loaded."""
-        return Counter(
-            urlsplit(message['params']['request']['url']).netloc
-            for message in (
-                json.loads(entry['message'])['message']
-                for entry in self.window.get_log('performance')
-            )
-            if message['method'] == 'Network.requestWillBeSent'
-            and not message['params']['request']['url'].startswith(
-                ('data:', 'blob:')
-            )
-        )
-
-
-@pytest.mark.browser
-def test_in_a_browser(browser, script, clip, tmp_path):
-    page = Page(browser, script)
-    page.upload('clip', clip)
-    page.wait.until(lambda _: page.all('#clip video'))
-    page.run()
-    page.wait.until(lambda _: page.duration_s())
-    assert page.duration_s() == pytest.approx(3, abs=0.1)
-    page.wait.until(lambda _: len(page.rows()) == 1)
-
-    page.choose('sound', 'silence')
-    page.run()
-    page.wait.until(lambda _: len(page.rows()) == 2)
-    page.wait.until(lambda _: page.duration_s())
-    assert [row[0] for row in page.rows()] == ['its own', 'silence']
-    assert all(row[3:5] == ['3.0 s', '3'] for row in page.rows())
-    page.wait.until(
-        lambda _: browser.execute_script(
-            "const i = document.querySelector('#timeline img');"
-            'return i && i.naturalWidth > 500'
-        )
-    )
-
-    # Without the other clip it says so, and stays as it is.
-    assert not page.all('[role=alert]')
-    page.choose('sound', "another clip's")
-    page.run()
-    page.wait.until(lambda _: page.all('[role=alert]'))
-    assert "another clip's sound" in page.all('[role=alert]')[0].text
-    page.upload('other', write_video(tmp_path / 'other.mp4', 2))
-    page.wait.until(lambda _: page.all('#other [download]'))
-    page.run()
-    page.wait.until(lambda _: len(page.rows()) == 3)
-    assert page.rows()[2][0] == 'other.mp4'
-    page.wait.until(lambda _: not page.all('[role=alert]'))
-
-    picture = tmp_path / 'page.png'
-    assert browser.save_screenshot(str(picture))
-    with Image.open(picture) as image:
-        assert np.asarray(image.convert('L')).std() > 10
-    # Nothing leaves the machine.
-    assert set(page.requested()) == {urlsplit(script).netloc}
-
-
-@pytest.mark.browser
-def test_too_large_a_file_in_a_browser(browser, script, tmp_path):
-    page = Page(browser, script)
-    (tmp_path / 'big.mp4').write_bytes(bytes(600_000))
-    page.upload('clip', tmp_path / 'big.mp4')
-    text = 'File(s) exceed the maximum allowed size'
-    page.wait.until(
-        lambda _: text in browser.find_element('tag name', 'body').text
-    )
-    assert not page.all('#clip video')
-
-
-@pytest.mark.browser
-def test_recording_in_a_browser(browser, script):
-    """Chromium's own test picture and beep, as a camera would send them."""
-    page = Page(browser, script)
-    for part in (
-        '[aria-label*=camera]',
-        '[title="grant webcam access"]',
-        '[aria-label="start recording"]',
-    ):
-        page.wait.until(lambda _, part=part: page.all(f'#clip {part}'))
-        page.all(f'#clip {part}')[0].click()
-    time.sleep(3)  # of recording
-    page.all('#clip [aria-label="start recording"]')[0].click()
-    page.wait.until(lambda _: page.all('#clip video[src*="/file="]'))
-    page.run()
-    page.wait.until(lambda _: page.rows())
-    # As recorded, from the first frame on: a file that says no length.
-    ((*_, seconds, frames, _, _),) = page.rows()
-    assert seconds == f'{frames}.0 s' and int(frames) in (2, 3, 4, 5)
-    assert page.duration_s() == pytest.approx(int(frames), abs=0.9)

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmavs.visualization.text import fit_text, plain_text, printable
+from mmavs.visualization.text import drawable_line, fit_text, plain_text
 
 
 def width_inches(text, size):
@@ -51,11 +51,11 @@ def test_no_room_at_all():
 
 def test_letters_that_no_font_has():
     """Of the private use area: a box, and no warning from matplotlib."""
-    assert printable('a\ue123b') == 'a□b'
+    assert drawable_line('a\ue123b') == 'a□b'
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        assert width_inches(printable('猫 \U0010fffd ピ'), 9) > 0
+        assert width_inches(drawable_line('猫 \U0010fffd ピ'), 9) > 0
 
 
 def test_line_breaks_become_spaces():
-    assert printable(' a\n\tb\x00 ') == 'a b□'
+    assert drawable_line(' a\n\tb\x00 ') == 'a b□'

@@ -17,6 +17,7 @@ from mmavs.visualization.timeline_figure import (
     count_fitting,
 )
 from mmavs.visualization.timeline_panels import (
+    GAP_COLOUR,
     UNCERTAINTY_COLOUR,
     format_time,
 )
@@ -47,8 +48,7 @@ def add_second(
         start_s=k - 1,
         end_s=k,
         time_s=k - 1 / 16,
-        log_mel=log_mel,
-        sound_s=k - 1,
+        heard={k - 1: log_mel},
         uncertainty=uncertainty,
     )
 
@@ -58,7 +58,9 @@ def add_seconds(timeline, count, share=0.5, **kwargs):
         add_second(timeline, k, mask_of(share), **kwargs)
 
 
-def add_from(timeline, start_s, end_s, mask=None, log_mel=SILENCE, **kwargs):
+def add_from(
+    timeline, start_s, end_s, mask=None, log_mel=SILENCE, sound_s=None
+):
     """A frame at its own time, with a patch that begins there."""
     timeline.add(
         frame(),
@@ -66,8 +68,7 @@ def add_from(timeline, start_s, end_s, mask=None, log_mel=SILENCE, **kwargs):
         start_s=start_s,
         end_s=end_s,
         time_s=start_s,
-        log_mel=log_mel,
-        **{'sound_s': start_s, **kwargs},
+        heard={start_s if sound_s is None else sound_s: log_mel},
     )
 
 
@@ -114,20 +115,32 @@ def test_frames_stand_for_their_stretch(monkeypatch):
     np.testing.assert_allclose(curves.uncertainty, (seconds + 1) / 100)
 
 
-@pytest.mark.parametrize('end_s', [2.7, 3.0, 3.6])
-def test_the_last_stretch_may_be_another(monkeypatch, end_s):
-    """The whole of its sound is drawn, behind the last frame too."""
+@pytest.mark.parametrize('end_s', [2.7, 2.713, 3.0, 3.6])
+def test_the_time_ends_with_the_last_frame(monkeypatch, end_s):
+    """Not with its patch, of which the rest is not drawn."""
     timeline = Timeline()
     add_seconds(timeline, 2)
     add_from(timeline, 2.0, end_s, mask_of(1))
     _, curves = drawn_means(timeline, monkeypatch)
+    assert curves.end_s == end_s
     shares = curves.shares[:, 0]
-    assert (shares[:200] == 0.5).all()
-    assert (shares[200 : round(100 * end_s)] == 1).all()
-    assert np.isnan(shares[round(100 * end_s) :]).all()
+    assert (shares[:200] == 0.5).all() and (shares[200:] == 1).all()
+    assert len(shares) == round(100 * end_s)
     heard = middles(curves)[np.isfinite(curves.log_mel[:, 0])]
-    assert heard[-1] == pytest.approx(2.9625, abs=0.01)
-    assert curves.end_s == pytest.approx(max(2.97, end_s))
+    assert heard[-1] == pytest.approx(min(2.975, end_s), abs=0.01)
+
+
+def test_the_time_of_a_long_video_ends_with_it(monkeypatch):
+    """Also within one of its bins, 1.28 s wide."""
+    timeline = Timeline()
+    for k in range(3000):
+        add_from(timeline, k, k + 1)
+    for end_s in (3000.6, 3000.7, 3001.9):
+        add_from(timeline, end_s - 0.5, end_s)
+        frames, curves = drawn_means(timeline, monkeypatch)
+        assert np.diff(curves.edges_s)[0] == 1.28
+        assert curves.end_s == end_s and np.diff(curves.edges_s).min() > 0.6
+        assert frames[-1].time_s < end_s
 
 
 def test_rows_stand_at_the_middles_of_their_windows(monkeypatch):
@@ -135,24 +148,55 @@ def test_rows_stand_at_the_middles_of_their_windows(monkeypatch):
     log_mel = np.repeat(np.arange(96.0)[:, None], 64, axis=1)
     add_from(timeline, 0.0, 2.0, log_mel=log_mel, sound_s=0.5)
     _, curves = drawn_means(timeline, monkeypatch)
-    heard = np.isfinite(curves.log_mel[:, 0])
-    assert heard.sum() == 96
-    # Windows of 25 ms, 10 ms apart; bins of 10 ms.
-    expected = 0.5 + 0.01 * curves.log_mel[heard, 7] + 0.0125
-    distances = np.abs(middles(curves)[heard] - expected)
+    heard = np.nonzero(np.isfinite(curves.log_mel[:, 0]))[0]
+    # The outermost windows, of 25 ms, fill a bin more.
+    assert heard.tolist() == list(range(50, 148))
+    assert curves.log_mel[50, 7] == 0 and curves.log_mel[147, 7] == 95
+    # Windows 10 ms apart; bins of 10 ms.
+    inner = heard[1:-1]
+    expected = 0.5 + 0.01 * curves.log_mel[inner, 7] + 0.0125
+    distances = np.abs(middles(curves)[inner] - expected)
     assert distances.max() <= 0.005 + 1e-9
+
+
+def test_wide_bins_are_not_widened(monkeypatch):
+    """Of a sound every 10 s: a bin holds several windows, and is enough."""
+    timeline = Timeline()
+    for k in range(40):
+        add_from(timeline, 10.0 * k, 10.0 * k + 10)
+    _, curves = drawn_means(timeline, monkeypatch)
+    assert curves.edges_s[1] == 0.16
+    heard = np.isfinite(curves.log_mel[:, 0])
+    # Those that have the middle of one of 96 windows.
+    windows = 10.0 * np.arange(40)[:, None] + 0.01 * np.arange(96) + 0.0125
+    assert heard.sum() == len(np.unique(np.floor(windows / 0.16)))
 
 
 def test_overlapping_patches_are_averaged(monkeypatch):
     timeline = Timeline()
     add_from(timeline, 0.0, 0.2, log_mel=SILENCE + 1)
-    add_from(timeline, 0.2, 0.4, log_mel=SILENCE + 2)
+    add_from(timeline, 0.2, 1.3, log_mel=SILENCE + 2)
     _, curves = drawn_means(timeline, monkeypatch)
     levels = curves.log_mel[:, 3] - QUIET
-    np.testing.assert_allclose(levels[2:20], 1, atol=1e-5)
+    np.testing.assert_allclose(levels[:20], 1, atol=1e-5)
     np.testing.assert_allclose(levels[22:96], 1.5, atol=1e-5)
-    np.testing.assert_allclose(levels[98:], 2, atol=1e-5)
-    assert len(levels) == 117
+    np.testing.assert_allclose(levels[98:118], 2, atol=1e-5)
+    assert np.isnan(levels[118:]).all()
+
+
+def test_what_several_windows_heard(monkeypatch):
+    """A frame in two: the patch of each is drawn."""
+    timeline = Timeline()
+    heard = {0.0: SILENCE + 1, 0.5: SILENCE + 3}
+    timeline.add(
+        frame(), mask_of(1), start_s=0, end_s=2, time_s=0, heard=heard
+    )
+    _, curves = drawn_means(timeline, monkeypatch)
+    levels = curves.log_mel[:, 3] - QUIET
+    np.testing.assert_allclose(levels[:50], 1, atol=1e-5)
+    np.testing.assert_allclose(levels[52:96], 2, atol=1e-5)
+    np.testing.assert_allclose(levels[98:148], 3, atol=1e-5)
+    assert np.isnan(levels[148:]).all()
 
 
 CLICKS_S = np.array([0.3, 1.1, 2.55, 3.95, 5.05, 6.4, 7.33, 9.6])
@@ -228,9 +272,8 @@ def test_sound_of_the_published_windows(monkeypatch):
     assert_clicks(loud_times(curves), CLICKS_S)
     # The last 0.2 s of a window are not heard.
     blank = middles(curves)[np.isnan(curves.log_mel[:, 0])]
-    assert np.isnan(curves.log_mel[481:501]).all()
-    into = blank[blank > 0.01] % 5
-    assert ((into > 4.8) | (into < 0.01)).all()
+    assert np.isnan(curves.log_mel[482:500]).all()
+    assert (blank % 5 > 4.81).all()
 
 
 @pytest.mark.parametrize('rate', [5, 10, 16, 30])
@@ -239,7 +282,7 @@ def test_sound_of_frames_at_their_own_time(monkeypatch, rate):
     timeline = own_time_timeline(clicking(), rate)
     _, curves = drawn_means(timeline, monkeypatch)
     assert len(curves.log_mel) == 1000
-    assert np.isfinite(curves.log_mel[1:-1]).all()
+    assert np.isfinite(curves.log_mel).all()
     assert_clicks(loud_times(curves), np.append(CLICKS_S, SILENT_S))
 
 
@@ -259,6 +302,27 @@ def test_clicks_in_the_picture(rate):
     assert_clicks(10 * (at - left) / (right - left), clicks_s)
 
 
+@pytest.mark.parametrize('rate', [None, 10])
+def test_grey_is_what_was_not_heard(rate):
+    """The last 0.2 s of the published windows; explained where it is."""
+    if rate is None:
+        picture = published_timeline(clicking()).draw()
+    else:
+        picture = own_time_timeline(clicking(), rate).draw()
+    left, right = round(LEFT * DPI), round((WIDTH - RIGHT) * DPI)
+    panel = picture[-200:-110, left:right]
+    grey = round(255 * float(GAP_COLOUR))
+    is_grey = (panel == grey).all(-1).mean(0) > 0.9
+    at = 10 * (np.nonzero(is_grey)[0] + 0.5) / len(is_grey)
+    # Below the axis, beside its label.
+    has_legend = (picture[-50:, right - 150 : right] < 180).any()
+    if rate is None:
+        assert ((at % 5) > 4.81).all() and has_legend
+        assert len(at) / len(is_grey) == pytest.approx(0.037, abs=0.003)
+    else:
+        assert not len(at) and not has_legend
+
+
 def test_a_slow_sequence_shows_what_was_heard(monkeypatch):
     """A patch every 2 s, around the frame; else nothing."""
     timeline = Timeline()
@@ -271,8 +335,8 @@ def test_a_slow_sequence_shows_what_was_heard(monkeypatch):
     assert np.isfinite(curves.shares).all() and curves.end_s == 8
     heard = middles(curves)[np.isfinite(curves.log_mel[:, 0])]
     distance = heard[:, None] - np.array([0.4875, 2, 4, 6])
-    assert np.abs(distance).min(1).max() < 0.4875
-    assert len(heard) == 4 * 96
+    assert np.abs(distance).min(1).max() < 0.4876
+    assert len(heard) == 4 * 98
 
 
 def test_nothing_is_made_up_in_a_gap(monkeypatch):
@@ -285,7 +349,7 @@ def test_nothing_is_made_up_in_a_gap(monkeypatch):
     assert not gap[500:520].any()
     heard = np.isfinite(curves.log_mel[:, 0])
     assert not heard[110:500].any()
-    assert heard[2:100].all() and heard[502:600].all()
+    assert heard[:100].all() and heard[500:].all() and len(heard) == 520
 
 
 def test_hours_of_sound_are_averaged(monkeypatch):
@@ -318,18 +382,6 @@ def test_all_frames_of_a_short_video(monkeypatch):
     add_seconds(timeline, 6)
     frames, _ = drawn_means(timeline, monkeypatch)
     assert len(frames) == 6
-
-
-def test_room_is_bounded():
-    """A thousand large frames take no more than a hundred."""
-    timeline = Timeline(max_frames=3)
-    image, mask = frame(size=(300, 800)), mask_of(0.5, (300, 800))
-    for k in range(1, 1001):
-        add_second(timeline, k, mask, image=image)
-    kept = timeline._frames
-    assert 3 <= len(kept) <= 12
-    assert all(f.image.shape == (180, 480, 3) for f in kept)
-    assert all(f.mask.shape == (180, 480) for f in kept)
 
 
 def test_frames_do_not_follow_the_buffer(monkeypatch):
@@ -373,8 +425,7 @@ def test_a_last_frame_behind_the_end():
         start_s=2.0,
         end_s=2.7,
         time_s=2.9375,
-        log_mel=SILENCE,
-        sound_s=1.7,
+        heard={1.7: SILENCE},
     )
     picture = timeline.draw()
     right = round((WIDTH - RIGHT) * DPI)
@@ -491,6 +542,27 @@ def test_titles_of_any_kind():
     assert len(heights) == 1
 
 
+def test_a_smaller_line_below_the_title():
+    pictures = []
+    for lines in (
+        {},
+        dict(title='a dog'),
+        dict(title='a dog', subtitle='sound: noise'),
+        dict(title='a dog', subtitle='sound: noise' * 99),
+    ):
+        timeline = Timeline(**lines)
+        add_seconds(timeline, 2)
+        pictures.append(timeline.draw())
+    heights = np.array([len(picture) for picture in pictures])
+    assert np.diff(heights).tolist() == [42, 30, 0]
+    title, both, long = (picture[:90] for picture in pictures[1:])
+    # The title stays; below it there is a line in grey.
+    np.testing.assert_array_equal(title[:55], both[:55])
+    assert 70 < both[60:].min() < 110 and (title[60:70] == 255).all()
+    # Cut before the edge.
+    assert (long[:, -30:] == 255).all()
+
+
 def test_everything_sounds_and_nothing_sounds():
     pictures = []
     for share in (0, 1):
@@ -541,12 +613,12 @@ def test_exact_times():
         (dict(image=frame() / 255), 'image must be .* float64'),
         (dict(mask=mask_of(1, (36, 60))), r'mask .*\(36, 64\).*\(36, 60\)'),
         (dict(mask=mask_of(1) * 255), 'classes below 2, got 255'),
-        (dict(log_mel=SILENCE[None]), r'\(96, 64\), got \(1, 96, 64\)'),
+        (dict(heard={2: SILENCE[None]}), r'\(96, 64\), got \(1, 96, 64\)'),
         (dict(uncertainty=np.zeros((3, 4))), r'uncertainty .*\(3, 4\)'),
         (dict(time_s=-0.5), 'time_s must be 0 or more, got -0.5'),
         (dict(time_s=float('nan')), 'time_s must be 0 or more, got nan'),
-        (dict(sound_s=-0.1), 'sound_s must be 0 or more, got -0.1'),
-        (dict(sound_s=float('inf')), 'sound_s must be .*, got inf'),
+        (dict(heard={-0.1: SILENCE}), 'heard .* 0 or more, got -0.1'),
+        (dict(heard={float('inf'): SILENCE}), 'heard .*, got inf'),
         (dict(start_s=-1.0), 'start_s must be 0 or more .*-1.0 and 3.0'),
         (dict(start_s=3.0), 'less than end_s, got 3.0 and 3.0'),
         (dict(end_s=float('inf')), 'less than end_s, got 2.0 and inf'),
@@ -555,8 +627,8 @@ def test_exact_times():
 )
 def test_what_is_no_frame(changes, message):
     timeline = Timeline()
-    arrays = dict(image=frame(), mask=mask_of(0.5), log_mel=SILENCE)
-    times = dict(start_s=1.0, end_s=2.0, time_s=1.0, sound_s=1.0)
+    arrays = dict(image=frame(), mask=mask_of(0.5), heard={1.0: SILENCE})
+    times = dict(start_s=1.0, end_s=2.0, time_s=1.0)
     timeline.add(**arrays, **times)
     times = {name: value + 1 for name, value in times.items()}
     with pytest.raises(ValueError, match=message):

@@ -16,15 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -32,19 +28,22 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from rich.console import Console
-from rich.table import Table
-
-import mmavs
 
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from steps.environment import describe_environment  # noqa: E402
+from steps.inference_report import (  # noqa: E402
+    compare_lengths,
+    describe_comparison,
+    make_table,
+    summarise,
+)
 from steps.measured_command import measure_command  # noqa: E402
 from steps.moving_video import write_moving_video  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {'360p': (640, 360), '720p': (1280, 720), '1080p': (1920, 1080)}
-PACKAGES = ('mmsegmentation', 'mmengine', 'numpy', 'av')
 console = Console(highlight=False)
 
 
@@ -185,127 +184,12 @@ def measure(
         num_frames = len(list(Path(out).glob('*/masks/*.png')))
     if usage.status or not num_frames:
         lines = log.read_text(errors='replace').splitlines()[-15:]
-        raise InferenceError(
-            '\n'.join(
-                [
-                    f'{video}: tools/infer.py --fps {fps} exited with '
-                    f'{usage.status} and wrote {num_frames} masks',
-                    *lines,
-                ]
-            )
+        failure = (
+            f'{video}: tools/infer.py --fps {fps} exited with '
+            f'{usage.status} and wrote {num_frames} masks'
         )
+        raise InferenceError('\n'.join([failure, *lines]))
     return dict(asdict(usage), num_frames=num_frames)
-
-
-def summarise(minutes: int, fps: str, runs: Sequence[dict]) -> dict:
-    """Numbers of the runs of one video at one rate, and these runs."""
-    wall_s = statistics.median(run['wall_s'] for run in runs)
-    return dict(
-        minutes=minutes,
-        fps=fps,
-        num_frames=runs[0]['num_frames'],
-        wall_s=wall_s,
-        cpu_s=statistics.median(run['cpu_s'] for run in runs),
-        video_s_per_s=60 * minutes / wall_s,
-        peak_mib=max(run['peak_mib'] for run in runs),
-        runs=list(runs),
-    )
-
-
-def compare_lengths(results: Sequence[dict], fps: str) -> dict | None:
-    """How the longest video differs from the shortest at one rate.
-
-    Returns:
-        ``memory_ratio``, and the speed beyond the shortest on the clock,
-        ``video_s_per_s``, and in seconds of computing, ``video_s_per_cpu_s``
-        (None if the longest was not slower). None if there is one length.
-    """
-    same = [result for result in results if result['fps'] == fps]
-    short = min(same, key=lambda result: result['minutes'])
-    long = max(same, key=lambda result: result['minutes'])
-    if short is long:
-        return None
-    more_video_s = 60 * (long['minutes'] - short['minutes'])
-
-    def speed(key: str) -> float | None:
-        more_s = long[key] - short[key]
-        return more_video_s / more_s if more_s > 0 else None
-
-    return dict(
-        fps=fps,
-        minutes=[short['minutes'], long['minutes']],
-        memory_ratio=long['peak_mib'] / short['peak_mib'],
-        video_s_per_s=speed('wall_s'),
-        video_s_per_cpu_s=speed('cpu_s'),
-    )
-
-
-def describe_machine() -> dict:
-    """What the numbers depend on."""
-    cores = os.cpu_count()
-    if hasattr(os, 'sched_getaffinity'):
-        cores = len(os.sched_getaffinity(0))
-    return dict(
-        system=platform.system(),
-        processor=platform.machine(),
-        cpu_count=os.cpu_count(),
-        usable_cores=cores,
-        omp_num_threads=os.environ.get('OMP_NUM_THREADS'),
-        gpu=torch.cuda.get_device_name()
-        if torch.cuda.is_available()
-        else None,
-    )
-
-
-def describe_versions() -> dict[str, str | None]:
-    """Versions of Python and of the packages that count."""
-    versions: dict[str, str | None] = dict(
-        python=platform.python_version(),
-        mmavs=mmavs.__version__,
-        torch=torch.__version__,
-    )
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return versions
-
-
-def make_table(results: Sequence[dict]) -> Table:
-    """One row per video and rate."""
-    table = Table()
-    for column in ('minutes', 'fps', 'frames', 'seconds', 'CPU s'):
-        table.add_column(column, justify='right', no_wrap=True)
-    table.add_column('video s / s', justify='right', no_wrap=True)
-    table.add_column('peak MiB', justify='right', no_wrap=True)
-    for result in results:
-        table.add_row(
-            str(result['minutes']),
-            result['fps'],
-            str(result['num_frames']),
-            f'{result["wall_s"]:.1f}',
-            f'{result["cpu_s"]:.1f}',
-            f'{result["video_s_per_s"]:.2f}',
-            f'{result["peak_mib"]:.0f}',
-        )
-    return table
-
-
-def describe_comparison(comparison: dict) -> str:
-    """One line on what a longer video takes."""
-    short, long = comparison['minutes']
-    text = (
-        f'fps {comparison["fps"]}: {long} min take '
-        f'{comparison["memory_ratio"]:.3f} times the memory of {short} min'
-    )
-    speeds = comparison['video_s_per_s'], comparison['video_s_per_cpu_s']
-    if None in speeds:
-        return text
-    return (
-        f'{text}; without the start {speeds[0]:.2f} s of video a second, '
-        f'{speeds[1]:.2f} a second of computing'
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -333,12 +217,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                     console.print(str(error), markup=False, soft_wrap=True)
                     return 1
             results.append(summarise(minutes, fps, runs))
-    comparisons = [compare_lengths(results, fps) for fps in args.fps]
-    comparisons = [item for item in comparisons if item is not None]
+    comparisons = [
+        comparison
+        for fps in args.fps
+        if (comparison := compare_lengths(results, fps))
+    ]
     report = dict(
         date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        versions=describe_versions(),
-        machine=describe_machine(),
+        **describe_environment(),
         settings=dict(
             config=args.config,
             checkpoint=args.checkpoint and str(args.checkpoint),

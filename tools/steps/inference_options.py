@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import runpy
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from importlib.util import find_spec
-from pathlib import Path
 from typing import NoReturn
 
+from .inference_checks import check_files
 from .messages import refuse
 
-SOUNDS = ('matched', 'silence', 'noise')
 DESCRIPTION = """
 Find the pixels of what sounds in videos: a mask for each frame, an overlay
 mp4 with the sound, a picture over time and the numbers.
@@ -31,18 +28,23 @@ Names may begin with '-'.
 Every input gets a folder OUT/NAME, complete or not at all:
   masks/000001.png, ...  at the size of the video: 0 and 255, or the index of
                          the class with a palette
-  overlay.mp4            the frames that were segmented, and what was heard
+  overlay.mp4            the frames that were segmented, and what was heard;
+                         with several classes their names
   timeline.png           sound, sounding area and frames over time
   result.json            settings, and of each frame its time and area
-  uncertainty/*.png      with --samples
+  uncertainty/*.png      with --samples: 0 to 0.5 as 0 to 255
+  probabilities/*.png    with --probabilities: 0 to 1 as 0 to 255
   codes.npz              with --codes
-An older result there is replaced; anything else is left alone.
+An older result of the same file is replaced. Anything else is left alone: the
+result of another file of that name goes to OUT/NAME_2 and so on, and is found
+again there by the next run.
 
 How many frames a second (--fps):
   1       as the published data: a frame for each second of the video, just
-          before its end (1/16 s), with the sound of that second. The times do
-          not drift, however long the video is.
-  5, ...  so many frames a second, each with the 0.96 s of sound around it.
+          before its end (1/16 s). Frame k of a window, k = 1, 2, ..., hears
+          the 0.975 s from 0.96 (k - 1) s after the beginning of the window
+          on. The times do not drift, however long the video is.
+  5, ...  so many frames a second, each with the 0.975 s of sound around it.
   native  every frame of the video, likewise.
 
 The model looks at windows of T frames, as many as the clips of its data set
@@ -116,11 +118,18 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--samples',
+        type=number_of_draws,
+        metavar='N',
+        help='draw the latent codes N times, average, and write how far the '
+        'draws are apart; 0 takes the means of the codes (default: as the '
+        'config says, mostly 0)',
+    )
+    parser.add_argument(
+        '--seed',
         type=whole_number(0),
         default=0,
         metavar='N',
-        help='draw the latent codes N times, average, and write how far the '
-        'draws are apart (default: %(default)s, the means of the codes)',
+        help='of the draws: the same gives the same (default: %(default)s)',
     )
     parser.add_argument(
         '--precision',
@@ -152,6 +161,11 @@ def parse_args() -> argparse.Namespace:
         '--no-timeline', action='store_true', help='no timeline.png'
     )
     parser.add_argument(
+        '--probabilities',
+        action='store_true',
+        help='write the probabilities of the foreground, too',
+    )
+    parser.add_argument(
         '--codes', action='store_true', help='write the latent codes, too'
     )
     parser.add_argument(
@@ -180,6 +194,16 @@ def whole_number(minimum: int) -> Callable[[str], int]:
     return convert
 
 
+def number_of_draws(text: str) -> int:
+    """Check the option: not a single one."""
+    number = whole_number(0)(text)
+    if number == 1:
+        raise argparse.ArgumentTypeError(
+            'must be 0, or 2 and more: one draw has no spread, got 1'
+        )
+    return number
+
+
 def frame_rate(text: str) -> int | str:
     """Check the option: a number, a fraction or 'native'."""
     try:
@@ -198,35 +222,3 @@ def as_path(text: str, parser: argparse.ArgumentParser) -> str:
     if text.startswith('-') and not known and os.path.lexists(text):
         return os.path.join(os.curdir, text)
     return text
-
-
-def check_files(args: argparse.Namespace) -> None:
-    """Refuse what cannot work whatever the inputs are."""
-    try:
-        find_config(args.config)
-    except FileNotFoundError as error:
-        refuse(str(error))
-    weights = args.checkpoint
-    # An address is for the library to look at.
-    if weights and '://' not in weights and not os.path.isfile(weights):
-        refuse(f'--checkpoint {weights} is not a file')
-    if args.sound not in SOUNDS and not os.path.isfile(args.sound):
-        refuse(
-            f'--sound must be one of {", ".join(SOUNDS)} or a file, got '
-            f'{args.sound!r}'
-        )
-    if os.path.lexists(args.out) and not os.path.isdir(args.out):
-        refuse(f'--out {args.out} is not a folder')
-    for option in args.cfg_options:
-        if '=' not in option:
-            refuse(f'--cfg-options must be KEY=VALUE, got {option!r}')
-
-
-def find_config(config: str) -> str:
-    """Do what the library does to find a config, without importing it all."""
-    spec = find_spec('mmavs')
-    if spec is None:
-        refuse('mmavs is not installed: pip install -e . in its checkout')
-    package = Path(spec.submodule_search_locations[0])
-    module = runpy.run_path(str(package / 'inference' / 'shipped_configs.py'))
-    return module['find_config'](config)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from typing import Any, NoReturn
+
+# As messages of the library name them, perhaps with the option behind it.
+_ARGUMENT = re.compile(
+    r"\b(fps|no_audio_policy|num_samples|overlap|sound)=('?)([\w./]+)\2"
+    r'(?: \(--[^()]*\))?'
+)
 
 
 def say(text: str) -> None:
@@ -40,7 +47,7 @@ def reason(error: Exception, source: str) -> str:
 
     Files and options that are wrong are reported as errors of a few types,
     with the name of the file, which is told anyway. Of any other the type is
-    told, too.
+    told, too. Arguments of Python are named as options of the command line.
     """
     from mmavs.datasets.errors import DataError
 
@@ -50,5 +57,11 @@ def reason(error: Exception, source: str) -> str:
         text = ': '.join(filter(None, [type(error).__name__, text]))
     for prefix in (f'{source}: ', f'{source} '):
         text = text.removeprefix(prefix)
+    text = _ARGUMENT.sub(_as_option, text)
     # After that: the name of a file may have lines, too.
     return ' '.join(text.splitlines())
+
+
+def _as_option(match: re.Match) -> str:
+    name = match[1].replace('num_', '').replace('_', '-')
+    return f'--{name} {match[3]}'

@@ -55,18 +55,6 @@ _CAMERA = dict(video=dict(width=dict(ideal=640), height=dict(ideal=480)))
 _DELETE_CACHE = (300, 3600)
 
 
-def _uploads_only(component: gr.components.Component) -> None:
-    """Make a file input fetch nothing: a client may also send an address."""
-    move = component.async_move_resource_to_block_cache
-
-    async def move_upload(path: str | Path | None) -> str | None:
-        if path is not None and '://' in str(path):
-            raise gr.Error('a clip must be uploaded, not linked')
-        return await move(path)
-
-    component.async_move_resource_to_block_cache = move_upload
-
-
 def build_page(
     service: ClipService, title: str, examples: Sequence[Path] = ()
 ) -> gr.Blocks:
@@ -111,8 +99,8 @@ def build_page(
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 video = gr.Video(
-                    label=f'Clip, up to {service.max_seconds:g} s and '
-                    f'{service.max_megabytes:g} MB',
+                    label=f'Clip, up to {service.limits.max_seconds:g} s and '
+                    f'{service.limits.max_megabytes:g} MB',
                     sources=['upload', 'webcam'],
                     include_audio=True,
                     webcam_options=gr.WebcamOptions(
@@ -168,16 +156,7 @@ def build_page(
             format='png',
             elem_id='timeline',
         )
-        _uploads_only(video)
-        _uploads_only(other)
         results = [overlay, timeline, message, table]
-        video.change(  # what is shown is of the clip before
-            lambda: (None, None, gr.update(visible=False), ''),
-            outputs=results,
-            queue=False,
-            show_progress='hidden',
-            api_visibility='private',
-        )
         sound.change(
             lambda choice: gr.update(visible=choice == 'another'),
             sound,
@@ -186,13 +165,21 @@ def build_page(
             show_progress='hidden',
             api_visibility='private',
         )
-        button.click(
+        run = button.click(
             segment,
             [video, sound, other, fps, num_samples, history],
             [*results, history],
             api_name='segment',
             show_progress_on=overlay,
             concurrency_limit=1,
+        )
+        video.change(  # what is shown is of the clip before
+            lambda: (None, None, gr.update(visible=False), ''),
+            outputs=results,
+            queue=False,
+            show_progress='hidden',
+            api_visibility='private',
+            cancels=[run],
         )
     return page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -10,17 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from mmavs.apis import AVSInferencer
 from mmavs.datasets.errors import DataError
-from mmavs.datasets.videos import probe_video
+from mmavs.datasets.videos import is_silent
 from mmavs.inference.results.prediction_files import write_prediction
 
+from .limited_video import LimitedVideo
+from .limits import Limits
+
 FPS = {'1': 1, '5': 5, 'native': 'native'}
-MEGABYTE = 2**20  # as browsers count
 # Results of so many runs stay in the folder.
 _KEPT = 4
+_LOGGER = logging.getLogger(__name__)
 
 
 class RefusedClipError(Exception):
@@ -54,21 +56,18 @@ class ClipService:
     Args:
         inferencer: The model.
         folder: Where results go; those of the last runs stay.
-        max_megabytes: Largest file, in units of 2^20 bytes.
-        max_seconds: Longest clip.
+        limits: How large a file may be.
     """
 
     def __init__(
         self,
         inferencer: AVSInferencer,
         folder: str | os.PathLike,
-        max_megabytes: float = 50,
-        max_seconds: float = 60,
+        limits: Limits,
     ) -> None:
         self.inferencer = inferencer
         self.folder = Path(folder)
-        self.max_megabytes = max_megabytes
-        self.max_seconds = max_seconds
+        self.limits = limits
         self._lock = threading.Lock()
         self._is_closed = False
         self._number = 0
@@ -94,7 +93,8 @@ class ClipService:
             progress: Called with the seconds done and those there are.
 
         Raises:
-            RefusedClipError: If something that was given cannot be used.
+            RefusedClipError: If something that was given cannot be used, or
+                anything else goes wrong, which is logged.
         """
         if not video:
             raise RefusedClipError('There is no clip yet: upload or record it')
@@ -104,37 +104,29 @@ class ClipService:
             )
         if sound != 'another':
             other = None
-        paths = [path for path in (video, other) if path]
-
-        def watch(done_s: float, total_s: float | None) -> None:
-            if self._is_closed:
-                raise DataError('The page was closed')
-            # What a file says of its length may be missing, or wrong.
-            self._check_duration(video, done_s)
-            if progress is not None:
-                progress(done_s, total_s)
-
         try:
-            for path in paths:
-                self._check_size(path)
-            self._check_duration(video, probe_video(video).duration_s)
             with self._lock:
+                recording = self._open(video, sound, other)
                 folder = self._new_folder()
-                self.inferencer.model.test_cfg.num_samples = num_samples
-                torch.manual_seed(0)  # the same draws, whatever the sound
-                result = write_prediction(
-                    self.inferencer,
-                    video,
+                result = self._write(
+                    recording,
                     folder,
+                    num_samples,
                     fps=FPS[fps],
                     sound=other or sound,
-                    progress=watch,
+                    progress=progress,
                 )
-        except (DataError, ValueError) as error:
+        except DataError as error:
             message = str(error)
-            for path in paths:
+            for path in filter(None, (video, other)):
                 message = message.replace(path, os.path.basename(path))
             raise RefusedClipError(message) from error
+        except Exception as error:
+            # It may speak of the machine, which is not the visitor's.
+            _LOGGER.exception('%s could not be segmented', video)
+            raise RefusedClipError(
+                'The clip could not be segmented: the log of the page says why'
+            ) from error
         summary = result['summary']
         return Run(
             folder / result['files']['overlay'],
@@ -145,23 +137,51 @@ class ClipService:
             summary['uncertainty'],
         )
 
-    def _check_size(self, path: str) -> None:
-        if not os.path.exists(path):
-            raise DataError(f'{path} is not here any more: upload it again')
-        megabytes = os.path.getsize(path) / MEGABYTE
-        if megabytes > self.max_megabytes:
-            raise DataError(
-                f'{path} has {megabytes:.1f} MB, files on this page have at '
-                f'most {self.max_megabytes:g} MB'
-            )
+    def _open(self, video: str, sound: str, other: str | None) -> LimitedVideo:
+        """Open a clip, if it and its sound can be used."""
 
-    def _check_duration(self, path: str, duration_s: float | None) -> None:
-        # A second more: windows are filled up to whole seconds.
-        if duration_s is not None and duration_s > self.max_seconds + 1:
+        def check(time_s: float) -> None:
+            self._go_on()
+            self.limits.check_time(video, 'pictures', time_s)
+
+        for path in filter(None, (video, other)):
+            self.limits.check_size(path)
+        recording = LimitedVideo(video, check)
+        if recording.has_sound:
+            self.limits.check_sound(video, self._go_on)
+        if sound == 'matched' and recording.is_silent():
             raise DataError(
-                f'{path} lasts {duration_s:.1f} s, clips on this page last '
-                f'at most {self.max_seconds:g} s'
+                f'{video} has no sound that can be heard: choose the sound '
+                '"silence"'
             )
+        if other is not None:
+            self.limits.check_sound(other, self._go_on)
+            if is_silent(other):
+                raise DataError(
+                    f'{other} has no sound that can be heard: choose another '
+                    'file, or the sound "silence"'
+                )
+        return recording
+
+    def _write(
+        self,
+        recording: LimitedVideo,
+        folder: Path,
+        num_samples: int,
+        **options,
+    ) -> dict:
+        """Segment a clip, with so many draws of the latent codes."""
+        inferencer = self.inferencer
+        before = inferencer.num_samples
+        inferencer.num_samples = num_samples
+        try:
+            return write_prediction(inferencer, recording, folder, **options)
+        finally:
+            inferencer.num_samples = before
+
+    def _go_on(self) -> None:
+        if self._is_closed:
+            raise DataError('The page was closed')
 
     def _new_folder(self) -> Path:
         """Where the next result goes; the oldest makes room."""
@@ -171,8 +191,14 @@ class ClipService:
         self._kept.append(self.folder / f'{self._number:06d}')
         return self._kept[-1]
 
-    def close(self) -> None:
-        """Stop the run that goes on, at its next frame."""
+    def close(self, patience_s: float = 10.0) -> bool:
+        """Stop the run that goes on, at what it reads next.
+
+        Args:
+            patience_s: How long to wait for it.
+
+        Returns:
+            bool: Whether nothing is written any more.
+        """
         self._is_closed = True
-        with self._lock:
-            pass
+        return self._lock.acquire(timeout=patience_s)

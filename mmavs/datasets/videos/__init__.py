@@ -1,6 +1,6 @@
 """Videos: reading them, as a whole or as streams, and writing them."""
 
-from .audio import is_silent, read_audio
+from .audio import SILENT_PEAK, is_silent, read_audio
 from .clip import VideoClip, clip_times, read_clip
 from .container import VideoLimits
 from .frames import VideoFrame, read_frames, stream_frames
@@ -11,6 +11,7 @@ from .video_sound import VideoSound
 from .video_writer import VideoWriter
 
 __all__ = [
+    'SILENT_PEAK',
     'AudioStretch',
     'SoundTrack',
     'VideoClip',

@@ -13,6 +13,9 @@ from .container import VideoLimits
 from .samples import placed_samples
 from .sound_line import AudioStretch, SoundLine
 
+# What is softer all through cannot be heard; full scale is 1.
+SILENT_PEAK = 1e-4
+
 
 def read_audio(
     path: str | os.PathLike,
@@ -59,7 +62,7 @@ def read_audio(
 
 def is_silent(
     path: str | os.PathLike,
-    peak: float = 1e-4,
+    peak: float = SILENT_PEAK,
     limits: VideoLimits | None = None,
 ) -> bool:
     """Tell whether a video has no sound that can be heard.

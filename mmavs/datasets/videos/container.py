@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -14,44 +13,11 @@ import av
 
 from mmavs.datasets.errors import DataError, MissingDataError
 
+from .failures import FAILURES, data_error
 from .file_bytes import FileBytes
 
 # Where a track has nothing for longer, its timestamps are broken.
 MAX_GAP_S = 6 * 3600
-
-# FFmpeg's errors, and what PyAV raises for values it has no word for.
-_FAILURES = (
-    av.FFmpegError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-
-
-@contextmanager
-def reading(path: str | os.PathLike) -> Iterator[None]:
-    """Let what fails within leave as a :class:`DataError`.
-
-    Args:
-        path: The file, for the message.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except _FAILURES as error:
-        raise _data_error(path, error) from error
-
-
-def _data_error(
-    path: str | os.PathLike, error: BaseException, failure: str | None = None
-) -> DataError:
-    reason = failure or getattr(error, 'strerror', None) or str(error)
-    return DataError(f'{os.fspath(path)} cannot be read as a video: {reason}')
-
 
 # Sidecars of a video, a thumbnail say, have its name as well.
 VIDEO_SUFFIXES = frozenset(
@@ -138,10 +104,10 @@ class VideoFile:
             raise MissingDataError(
                 f'video {self.path} does not exist'
             ) from error
-        if isinstance(error, _FAILURES) and (
+        if isinstance(error, FAILURES) and (
             failure or not isinstance(error, DataError)
         ):
-            raise _data_error(self.path, error, failure) from error
+            raise data_error(self.path, error, failure) from error
 
     def rewind(self) -> None:
         """Start anew, as after opening."""
@@ -203,7 +169,12 @@ class VideoFile:
         ticks = int(seconds // stream.time_base)
         self._container.seek(ticks, backward=True, stream=stream)
 
-    def decode(self, kind: str) -> Iterator[tuple[Fraction | None, Any]]:
+    @property
+    def stores_pts(self) -> bool:
+        """Whether the container has room for when a picture appears."""
+        return self._container.format.name != 'avi'
+
+    def decode(self, kind: str) -> Iterator[Any]:
         """Decode a track from where the file is.
 
         A recording may begin in the middle of what needs earlier data;
@@ -213,17 +184,14 @@ class VideoFile:
             kind: ``video`` or ``audio``.
 
         Yields:
-            When a frame begins, in seconds on the clock of the container
-            (None if that is not known), and the frame, in the order in which
-            they are shown or heard.
+            PyAV's frames, in the order in which they are shown or heard.
 
         Raises:
             DataError: If there is no such track, a packet is incomplete
                 or does not decode, or the end of the file is missing.
         """
-        stream = self.stream(kind)
         begun = False
-        for packet in self._container.demux(stream):
+        for packet in self._container.demux(self.stream(kind)):
             self._bytes.check()
             # The flag is what is left of a file that ends too early.
             damaged = packet.is_corrupt
@@ -238,10 +206,7 @@ class VideoFile:
                 begun = True
                 if kind == 'video':
                     self._check_size(frame.width, frame.height)
-                if frame.pts is None:
-                    yield None, frame
-                else:
-                    yield frame.pts * stream.time_base, frame
+                yield frame
         self._check_end()
 
     def header_duration(self, kind: str) -> Fraction | None:

@@ -12,7 +12,8 @@ import numpy as np
 
 from mmavs.datasets.errors import DataError
 
-from .container import MAX_GAP_S, VideoLimits, reading
+from .container import MAX_GAP_S, VideoLimits
+from .failures import reading
 from .pictures import ShownPicture, shown_pictures
 
 # The last frame stays for as long after the end of a video.
@@ -52,7 +53,7 @@ class VideoFrame:
 
 def read_frames(
     path: str | os.PathLike,
-    times_s: Iterable[float],
+    times_s: Iterable[float | Fraction],
     limits: VideoLimits | None = None,
 ) -> Iterator[VideoFrame]:
     """Read what is on screen at given times, all of which must be there.
@@ -84,8 +85,8 @@ def read_frames(
 
 def stream_frames(
     path: str | os.PathLike,
-    times_s: Iterable[float] | None = None,
-    tolerance_s: float = 0.0,
+    times_s: Iterable[float | Fraction] | None = None,
+    tolerance_s: float | Fraction = 0.0,
     limits: VideoLimits | None = None,
 ) -> Iterator[VideoFrame]:
     """Read what is on screen at given times, up to the end of the video.
@@ -122,13 +123,13 @@ def stream_frames(
         pass
 
 
-def _ascending(times_s: Iterable[float]) -> Iterator[Fraction]:
+def _ascending(times_s: Iterable[float | Fraction]) -> Iterator[Fraction]:
     before = Fraction(0)
     for time_s in times_s:
         time = Fraction(time_s)
         if time < before:
             raise ValueError(
-                f'times_s must be ascending from 0, got {time_s:g} after '
+                f'times_s must be ascending from 0, got {float(time):g} after '
                 f'{float(before):g}'
             )
         yield time

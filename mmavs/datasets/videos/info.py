@@ -53,7 +53,7 @@ def probe_video(
             that can be decoded, or exceeds a limit.
     """
     with VideoFile(path, limits) as file:
-        _, frame = first_picture(file)
+        frame = first_picture(file)
         height, width = to_image(frame, frame).shape[:2]
         stream = file.stream('video')
         ratio = stream.sample_aspect_ratio or Fraction(1)

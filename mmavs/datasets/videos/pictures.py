@@ -17,6 +17,7 @@ from mmavs.datasets.errors import DataError
 
 from .container import VideoFile, VideoLimits
 from .orientation import upright
+from .picture_clock import PictureClock
 
 # In frames.
 _FINE_TICK = Fraction(1, 4)
@@ -72,8 +73,8 @@ def shown_pictures(
             is damaged, or exceeds a limit.
     """
     with VideoFile(path, limits) as file:
-        origin, first = first_picture(file)
-        pictures = _pictures_from(file, origin, start)
+        first = first_picture(file)
+        pictures = _pictures_from(file, first, start)
         time, frame = next(pictures)
         lasted = Fraction(0)
         for next_time, next_frame in pictures:
@@ -87,14 +88,11 @@ def shown_pictures(
         yield ShownPicture(frame, time, time + lasts, True, first)
 
 
-def first_picture(file: VideoFile) -> tuple[Fraction, Any]:
-    """When the first frame appears, on the clock of the container.
+def first_picture(file: VideoFile) -> Any:
+    """Decode the first frame, PyAV's.
 
     Args:
         file: An open video; it is at its beginning before and after.
-
-    Returns:
-        Seconds, and the frame.
 
     Raises:
         DataError: If there is no video track or no frame.
@@ -103,7 +101,7 @@ def first_picture(file: VideoFile) -> tuple[Fraction, Any]:
     if first is None:
         raise DataError(f'{file.path} has no frame that can be decoded')
     file.rewind()
-    return first[0] or Fraction(0), first[1]
+    return first
 
 
 def display_matrix(frame: Any) -> tuple[int, ...]:
@@ -139,7 +137,7 @@ def to_image(frame: Any, first: Any) -> np.ndarray:
 
 
 def _pictures_from(
-    file: VideoFile, origin: Fraction, start: Fraction
+    file: VideoFile, first: Any, start: Fraction
 ) -> Iterator[tuple[Fraction, Any]]:
     """Decode from the key frame before ``start``, or from the beginning.
 
@@ -148,28 +146,29 @@ def _pictures_from(
 
     Args:
         file: An open video, at its beginning.
-        origin: Time of the first frame on the clock of the container.
+        first: Its first frame.
         start: Seconds since the first frame.
 
     Yields:
         As :func:`_timed_pictures` does.
     """
+    origin = PictureClock(file, first).origin
     for back_s in (0, 10) if start > _SEEK_FROM_S else ():
         try:
             file.seek('video', origin + start - back_s)
-            pictures = _timed_pictures(file, origin)
+            pictures = _timed_pictures(file, first, None)
             time, frame = next(pictures)
         except (av.FFmpegError, DataError, StopIteration):
             continue
-        if frame.pts is not None and time <= start:
+        if time <= start:
             return itertools.chain([(time, frame)], pictures)
     if start > _SEEK_FROM_S:
         file.rewind()
-    return _timed_pictures(file, origin)
+    return _timed_pictures(file, first, Fraction(0))
 
 
 def _timed_pictures(
-    file: VideoFile, origin: Fraction
+    file: VideoFile, first: Any, begin: Fraction | None
 ) -> Iterator[tuple[Fraction, Any]]:
     """Decode the frames with their times.
 
@@ -179,26 +178,29 @@ def _timed_pictures(
 
     Args:
         file: An open video; decoding begins where it is.
-        origin: Time of the first frame on the clock of the container.
+        first: The first frame of the video.
+        begin: When the first of them appears if it has no timestamp; None if
+            that is not known.
 
     Yields:
         Seconds since the first frame, and the frame.
     """
+    clock = PictureClock(file, first)
     tick = file.stream('video').time_base
     rate = picture_rate(file)
     # A tick that is hardly shorter than a frame is what it is by design.
     is_rounded = rate and rate * tick < _FINE_TICK
     last: Fraction | None = None
-    for time, frame in file.decode('video'):
+    for frame in file.decode('video'):
+        time = clock.time(frame)
         if time is not None:
-            time -= origin
             if rate and is_rounded:
                 exact = round(time * rate) / rate
                 if abs(exact - time) < tick:
                     time = exact
-        elif last is None:
-            time = Fraction(0)
-        elif rate:
+        elif last is None and begin is not None:
+            time = begin
+        elif last is not None and rate:
             time = last + 1 / rate
         else:
             raise DataError(

@@ -17,6 +17,7 @@ from mmavs.datasets.errors import DataError
 from mmavs.datasets.transforms.load_audio import MAX_RATE_HZ, MIN_RATE_HZ
 
 from .container import VideoFile, VideoLimits
+from .picture_clock import PictureClock
 from .pictures import first_picture
 
 # A packet that is later than the end of the one before leaves a gap. Less is
@@ -85,7 +86,9 @@ def placed_samples(
             changes its rate, or exceeds a limit.
     """
     with VideoFile(path, limits) as file:
-        origin = first_picture(file)[0] if file.has('video') else None
+        origin = None
+        if file.has('video'):
+            origin = PictureClock(file, first_picture(file)).origin
         rate_hz, end = 0, None
         for time, frame in _timed_frames(file, origin, start):
             _check_rate(file.path, rate_hz, frame.rate)
@@ -137,27 +140,29 @@ def _timed_frames(
         Seconds since the origin (None: right after those before), and a
         frame of audio.
     """
+    tick = file.stream('audio').time_base
     if origin is not None and start > _SEEK_FROM_S:
         frames = _frames_from(file, origin + start)
     else:
         frames = file.decode('audio')
-    for time, frame in frames:
-        if time is not None:
+    for frame in frames:
+        time = None
+        if frame.pts is not None:
+            time = frame.pts * tick
             origin = time if origin is None else origin
             time -= origin
         yield time, frame
 
 
-def _frames_from(
-    file: VideoFile, target: Fraction
-) -> Iterator[tuple[Fraction | None, Any]]:
+def _frames_from(file: VideoFile, target: Fraction) -> Iterator[Any]:
     """Decode from some time before ``target`` on, or from the beginning."""
     try:
         file.seek('audio', target - _PREROLL_S)
         frames = file.decode('audio')
-        time, frame = next(frames)
-        if time is not None and time <= target:
-            return itertools.chain([(time, frame)], frames)
+        first = next(frames)
+        tick = file.stream('audio').time_base
+        if first.pts is not None and first.pts * tick <= target:
+            return itertools.chain([first], frames)
     except (av.FFmpegError, DataError, StopIteration):
         pass
     # The index is wrong, or there is a gap.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -58,31 +57,39 @@ class SoundEncoder:
         )
 
     def write(self, until_s: float | Fraction) -> None:
-        """Encode the sound up to a time, or its end.
+        """Encode the sound up to a time, to the sample, or its end.
 
         Args:
             until_s: In seconds since it began.
         """
-        rate_hz = self._sound.sample_rate_hz
-        while (
-            self._block is not None and self._num_samples < until_s * rate_hz
-        ):
-            frame = av.AudioFrame.from_ndarray(
-                self._block, format='fltp', layout=self._stream.layout.name
-            )
-            frame.sample_rate = rate_hz
-            frame.time_base = Fraction(1, rate_hz)
-            frame.pts = self._num_samples
-            self._num_samples += frame.samples
-            # Where the track has another rate, this resamples.
-            self._container.mux(self._stream.encode(frame))
-            self._block = next(self._blocks, None)
+        end = round(until_s * self._sound.sample_rate_hz)
+        while self._block is not None and self._num_samples < end:
+            self._encode(self._block, end - self._num_samples)
 
     def finish(self) -> None:
-        """Encode all that is left of the sound."""
-        self.write(math.inf)
-        if self._stream is not None:
-            self._container.mux(self._stream.encode(None))
+        """Encode what is left of the sound, unless it is endless."""
+        if self._stream is None:
+            return
+        while self._block is not None and not self._sound.is_endless:
+            self._encode(self._block, self._block.shape[1])
+        self._container.mux(self._stream.encode(None))
+
+    def _encode(self, block: np.ndarray, num_samples: int) -> None:
+        """Encode the first samples of the block, and go on behind them."""
+        samples, rest = np.split(block, [num_samples], axis=1)
+        rate_hz = self._sound.sample_rate_hz
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples, np.float32),
+            format='fltp',
+            layout=self._stream.layout.name,
+        )
+        frame.sample_rate = rate_hz
+        frame.time_base = Fraction(1, rate_hz)
+        frame.pts = self._num_samples
+        self._num_samples += frame.samples
+        # Where the track has another rate, this resamples.
+        self._container.mux(self._stream.encode(frame))
+        self._block = rest if rest.size else next(self._blocks, None)
 
 
 def _blocks(sound: SoundTrack) -> Iterator[np.ndarray]:
@@ -94,5 +101,4 @@ def _blocks(sound: SoundTrack) -> Iterator[np.ndarray]:
                 f'{chunk.shape}'
             )
         for first in range(0, chunk.shape[1], _BLOCK):
-            block = chunk[:, first : first + _BLOCK]
-            yield np.ascontiguousarray(block, np.float32)
+            yield chunk[:, first : first + _BLOCK]

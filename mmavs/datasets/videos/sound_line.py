@@ -97,7 +97,9 @@ class SoundLine:
         """Where the sound ends, once that was met."""
         return None if self._end is None else max(self._end, 0) / self._rate_hz
 
-    def read(self, start_s: float, duration_s: float) -> AudioStretch:
+    def read(
+        self, start_s: float | Fraction, duration_s: float | Fraction
+    ) -> AudioStretch:
         """Read a stretch; to within a sample, it begins at ``start_s``.
 
         Args:
@@ -118,7 +120,7 @@ class SoundLine:
         if start < self._last_start - self.history:
             raise ValueError(
                 f'start_s may go back by {float(self.history):g} s, got '
-                f'{start_s:g} after {float(self._last_start):g}'
+                f'{float(start):g} after {float(self._last_start):g}'
             )
         self._last_start = max(start, self._last_start)
         first = round(start * self._to_hz)

@@ -28,11 +28,14 @@ class SoundTrack:
         chunks: its samples, (num_channels, n) float32 each, full scale 1:
             one right after the other, the first sample of the first at the
             time of the first frame. They can be taken once.
+        is_endless: whether there is always another chunk. Such a sound is
+            played as long as there are pictures.
     """
 
     sample_rate_hz: int
     num_channels: int
     chunks: Iterator[np.ndarray]
+    is_endless: bool = False
 
     def __post_init__(self) -> None:
         if self.num_channels not in (1, 2):

@@ -65,7 +65,9 @@ class VideoSound:
         """
         return self._line.end_s
 
-    def read(self, start_s: float, duration_s: float) -> AudioStretch:
+    def read(
+        self, start_s: float | Fraction, duration_s: float | Fraction
+    ) -> AudioStretch:
         """Read a stretch; silence where the video has no sound.
 
         Args:

@@ -27,9 +27,9 @@ class VideoWriter:
 
     H.264 and AAC, the index at the front: it plays in browsers and on
     phones. Sound and pictures begin together and stay together to the
-    sample; the file lasts as long as the longer of them. Sound is taken from
-    its track as the pictures go along, so that memory does not depend on the
-    length.
+    sample; the file lasts as long as the longer of them, but an endless
+    sound stops with the pictures. Sound is taken from its track as the
+    pictures go along, so that memory does not depend on the length.
 
     The file appears when it is complete. A ``with`` block that ends with an
     error leaves nothing, and an older file as it was.
@@ -143,6 +143,8 @@ class VideoWriter:
 
     def close(self) -> None:
         """Write what is left of the sound, and make the file appear.
+
+        Of an endless sound nothing is left: it ends with the pictures.
 
         Raises:
             ValueError: If there is no picture.

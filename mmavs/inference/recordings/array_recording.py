@@ -32,7 +32,7 @@ class ArrayRecording(Recording):
     Args:
         frames: RGB.
         waveform: samples in [-1, 1]; None without sound.
-        sample_rate_hz: of the waveform.
+        sample_rate_hz: of the waveform, and needed with one.
         fps: frames per second; frame i is on screen from i / fps on.
         name: what results and messages call it.
 
@@ -51,7 +51,7 @@ class ArrayRecording(Recording):
         self,
         frames: np.ndarray,
         waveform: np.ndarray | None = None,
-        sample_rate_hz: int = SAMPLE_RATE_HZ,
+        sample_rate_hz: int | None = None,
         fps: float = 1.0,
         name: str = 'array',
     ) -> None:
@@ -65,8 +65,8 @@ class ArrayRecording(Recording):
             or 0 in shape
         ):
             raise ValueError(
-                f'{name}: frames must be (F, H, W, 3) uint8, got {shape} '
-                f'{self._frames.dtype}'
+                f'{name}: frames must be (F, H, W, 3) uint8, 0 to 255, got '
+                f'{shape} {self._frames.dtype}'
             )
         rate = frame_rate(fps)
         if rate is None:
@@ -74,10 +74,10 @@ class ArrayRecording(Recording):
         self.fps = rate
         self.size = shape[1:3]
         self.duration_s = float(len(self._frames) / rate)
-        self.sample_rate_hz = sample_rate_hz
         self.has_sound = waveform is not None
         if waveform is not None:
-            self._waveform = _checked_waveform(waveform, sample_rate_hz, name)
+            self.sample_rate_hz = _checked_rate(sample_rate_hz, name)
+            self._waveform = _checked_waveform(waveform, name)
 
     def frames(self, fps: Fps = 1) -> Iterator[VideoFrame]:
         """What is on screen at the times, or every frame."""
@@ -151,19 +151,22 @@ class ArraySound:
         )
 
 
-def _checked_waveform(
-    waveform: np.ndarray, sample_rate_hz: int, name: str
-) -> np.ndarray:
+def _checked_rate(rate_hz: int | None, name: str) -> int:
+    if rate_hz is None or not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise ValueError(
+            f'{name}: sample_rate_hz of the waveform must be within '
+            f'{MIN_RATE_HZ} and {MAX_RATE_HZ}, got {rate_hz}'
+        )
+    return rate_hz
+
+
+def _checked_waveform(waveform: np.ndarray, name: str) -> np.ndarray:
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or not np.issubdtype(waveform.dtype, np.floating):
         raise ValueError(
             f'{name}: waveform must be (S,) and floating-point, full scale '
-            f'1, got {waveform.shape} {waveform.dtype}'
-        )
-    if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
-        raise ValueError(
-            f'{name}: sample_rate_hz must be within {MIN_RATE_HZ} and '
-            f'{MAX_RATE_HZ}, got {sample_rate_hz}'
+            '1 (the mean of the channels; int16 divided by 32768), got '
+            f'{waveform.shape} {waveform.dtype}'
         )
     if not np.isfinite(waveform).all():
         raise DataError(f'{name} holds samples that are not finite')

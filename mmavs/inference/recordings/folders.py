@@ -18,6 +18,9 @@ SOUND_SUFFIXES = frozenset('.aac .flac .m4a .mp3 .ogg .opus .wav'.split())
 class FolderContent:
     """Files of a folder by their extensions, each kind in natural order.
 
+    Frames and one sound are a recording, and videos are recordings of their
+    own; a folder is one or the other.
+
     Attributes:
         frames: PNG and JPEG files.
         sounds: audio files.
@@ -39,7 +42,8 @@ class FolderContent:
 
         Raises:
             MissingDataError: if there is no such folder.
-            DataError: if it cannot be listed.
+            DataError: if it cannot be listed, or has videos beside frames
+                and their sound.
         """
         try:
             paths = sorted(Path(folder).iterdir(), key=_natural_key)
@@ -56,7 +60,7 @@ class FolderContent:
             for path in paths
             if path.is_file() and not path.name.startswith('.')
         ]
-        return cls(
+        content = cls(
             *(
                 tuple(p for p in paths if p.suffix.lower() in suffixes)
                 for suffixes in (
@@ -66,6 +70,15 @@ class FolderContent:
                 )
             )
         )
+        if content.is_recording and content.videos:
+            raise DataError(
+                f'{os.fspath(folder)} is ambiguous: it has '
+                f'{len(content.frames)} frames (PNG, JPEG) with one audio '
+                f'file, which are a recording, and {len(content.videos)} '
+                'videos. Give the videos one by one, or move them or the '
+                'frames to another folder'
+            )
+        return content
 
 
 def _natural_key(path: Path) -> tuple:

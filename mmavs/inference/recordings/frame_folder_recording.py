@@ -22,7 +22,6 @@ from mmavs.functional.log_mel import SAMPLE_RATE_HZ
 
 from .folders import FolderContent
 from .recording import (
-    SILENT_PEAK,
     Fps,
     Recording,
     frame_rate,
@@ -99,5 +98,5 @@ class FrameFolderRecording(Recording):
         return stream_sound(self.audio_path, LIMITS)
 
     def is_silent(self) -> bool:
-        """Whether no sample is louder than 1e-4; stops at the first."""
-        return is_silent(self.audio_path, SILENT_PEAK, LIMITS)
+        """Whether there is nothing to hear; reads up to what is."""
+        return is_silent(self.audio_path, limits=LIMITS)

@@ -63,34 +63,40 @@ def list_inputs(inputs: Source | Iterable[Source]) -> list[Source]:
 
     Raises:
         DataError: if a folder has neither videos, nor frames and one audio
-            file.
+            file, or has both.
     """
     if isinstance(inputs, str | os.PathLike | Mapping | Recording):
         inputs = [inputs]
     sources: list[Source] = []
     for source in inputs:
-        if is_folder_of_videos(source):
-            sources += map(str, _videos_of(source))
-        else:
-            sources.append(source)
+        videos = _videos_of(source)
+        sources += [source] if videos is None else videos
     return sources
 
 
-def is_folder_of_videos(source: Source) -> bool:
-    """Whether an input is a folder that is no recording itself."""
+def is_one_recording(inputs: Source | Iterable[Source]) -> bool:
+    """Whether inputs are a single recording: no list, no folder of videos.
+
+    Raises:
+        DataError: as :func:`list_inputs` does.
+    """
     return (
-        isinstance(source, str | os.PathLike)
-        and os.path.isdir(source)
-        and not FolderContent.of(source).is_recording
+        isinstance(inputs, str | os.PathLike | Mapping | Recording)
+        and _videos_of(inputs) is None
     )
 
 
-def _videos_of(folder: str | os.PathLike) -> tuple:
-    content = FolderContent.of(folder)
+def _videos_of(source: Source) -> list[str] | None:
+    """The videos that a folder stands for; None for any other input."""
+    if not isinstance(source, str | os.PathLike) or not os.path.isdir(source):
+        return None
+    content = FolderContent.of(source)
+    if content.is_recording:
+        return None
     if not content.videos:
         raise DataError(
-            f'{os.fspath(folder)} has neither videos nor frames with one '
+            f'{os.fspath(source)} has neither videos nor frames with one '
             f'audio file: {len(content.frames)} frames (PNG, JPEG) and '
             f'{len(content.sounds)} audio files were found'
         )
-    return content.videos
+    return [str(path) for path in content.videos]

@@ -6,28 +6,33 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
+from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 
-from mmavs.datasets.videos import AudioStretch, SoundTrack, VideoFrame
+from mmavs.datasets.videos import (
+    SILENT_PEAK,
+    AudioStretch,
+    SoundTrack,
+    VideoFrame,
+)
 
 Fps = float | Fraction | str
 MAX_FPS = 1000
-SILENT_PEAK = 1e-4
 # At one frame a second the last may be as far behind the end.
 _TOLERANCE_S = Fraction(1, 4)
 
 
 class Sound(Protocol):
-    """The sound of a recording, mono at 16 kHz, open for reading.
+    """The sound of a recording, mono at 16 kHz, open for reading."""
 
-    Attributes:
-        end_s: where it ends, in seconds since the first frame; None as long
-            as that is not known, and of a sound without an end.
-    """
+    @property
+    def end_s(self) -> float | None:
+        """Where it ends, in seconds since the first frame.
 
-    end_s: float | None
+        None as long as that is not known, and of a sound without an end.
+        """
 
     def read(self, start_s: float, duration_s: float) -> AudioStretch:
         """Read a stretch, silent where there is no sound.
@@ -37,7 +42,12 @@ class Sound(Protocol):
 
     def __enter__(self) -> Sound: ...
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
 
 class Recording(ABC):
@@ -83,13 +93,20 @@ class Recording(ABC):
 
     @abstractmethod
     def track(self) -> SoundTrack | None:
-        """The sound as it is played; None without an audio track."""
+        """The sound as it is played; None without an audio track.
+
+        An endless one is played as long as there are frames.
+        """
 
     def is_silent(self) -> bool:
-        """Whether no sample is louder than 1e-4 of full scale."""
+        """Whether there is nothing to hear.
+
+        As :func:`mmavs.datasets.videos.is_silent` says of a file: every
+        sample of the mean of the channels is below 1e-4 of full scale.
+        """
         track = self.track()
-        return track is None or all(
-            np.abs(chunk).max(initial=0.0) <= SILENT_PEAK
+        return track is None or not any(
+            np.any(np.abs(chunk.mean(axis=0)) >= SILENT_PEAK)
             for chunk in track.chunks
         )
 

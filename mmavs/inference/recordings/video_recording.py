@@ -20,7 +20,6 @@ from mmavs.datasets.videos import (
 from mmavs.functional.log_mel import SAMPLE_RATE_HZ
 
 from .recording import (
-    SILENT_PEAK,
     Fps,
     Recording,
     end_tolerance_s,
@@ -74,7 +73,5 @@ class VideoRecording(Recording):
         return stream_sound(self.source, LIMITS) if self.has_sound else None
 
     def is_silent(self) -> bool:
-        """Whether no sample is louder than 1e-4; stops at the first."""
-        return not self.has_sound or is_silent(
-            self.source, SILENT_PEAK, LIMITS
-        )
+        """Whether there is nothing to hear; reads up to what is."""
+        return not self.has_sound or is_silent(self.source, limits=LIMITS)

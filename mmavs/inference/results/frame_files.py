@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmavs.datasets.videos import VideoWriter
 from mmavs.inference.predictions import FramePrediction
+from mmavs.inference.results.class_labels import draw_class_names
 from mmavs.inference.results.result_json import frame_row
 from mmavs.visualization.overlay import overlay_classes, overlay_mask
 from mmavs.visualization.timeline import Timeline
@@ -20,7 +21,7 @@ MAX_UNCERTAINTY = 0.5
 
 
 class FrameFiles:
-    """Writes masks, overlay, timeline and codes while frames come in.
+    """Writes masks, maps, overlay, timeline and codes while frames come in.
 
     Memory does not grow but for the rows and the codes.
 
@@ -32,6 +33,7 @@ class FrameFiles:
             closed by the caller.
         timeline: becomes timeline.png, or None.
         codes: whether to write codes.npz.
+        probabilities: whether to write those of the foreground.
 
     Attributes:
         rows: what result.json says of each frame.
@@ -49,6 +51,7 @@ class FrameFiles:
         overlay: VideoWriter | None = None,
         timeline: Timeline | None = None,
         codes: bool = False,
+        probabilities: bool = False,
     ) -> None:
         self.folder, self.classes = folder, classes
         self.palette = palette if len(classes) > 2 else None
@@ -57,12 +60,15 @@ class FrameFiles:
         self.rows: list[dict] = []
         self.names: dict[str, str | None] = dict(
             masks='masks',
+            probabilities='probabilities' if probabilities else None,
             uncertainty=None,
             overlay=overlay and overlay.path.name,
             timeline=timeline and 'timeline.png',
             codes='codes.npz' if codes else None,
         )
         (folder / 'masks').mkdir()
+        if probabilities:
+            (folder / 'probabilities').mkdir()
 
     def add(
         self, prediction: FramePrediction, start_s: float, end_s: float
@@ -75,18 +81,27 @@ class FrameFiles:
             end_s: up to when.
 
         Raises:
-            ValueError: if the prediction is not finite.
+            ValueError: if the prediction is not finite, or has no codes
+                although they are to be written.
             OSError: if a file cannot be written.
         """
         _check_finite(prediction)
+        if self.codes is not None and not prediction.codes:
+            raise ValueError('the model has no latents, hence no codes')
         name = f'{prediction.index + 1:06}.png'
         save_mask(self.folder / 'masks' / name, prediction.mask, self.palette)
+        if self.names['probabilities'] is not None:
+            save_map(
+                self.folder / 'probabilities' / name, prediction.probability
+            )
         if prediction.uncertainty is not None:
             if self.names['uncertainty'] is None:
                 self.names['uncertainty'] = 'uncertainty'
                 (self.folder / 'uncertainty').mkdir()
-            save_uncertainty(
-                self.folder / 'uncertainty' / name, prediction.uncertainty
+            save_map(
+                self.folder / 'uncertainty' / name,
+                prediction.uncertainty,
+                MAX_UNCERTAINTY,
             )
         # Of frames at the same time the last one is seen.
         is_shown = end_s > start_s
@@ -99,8 +114,7 @@ class FrameFiles:
                 start_s=start_s,
                 end_s=end_s,
                 time_s=prediction.time_s,
-                log_mel=prediction.log_mel,
-                sound_s=prediction.sound_s,
+                heard=prediction.heard,
                 uncertainty=prediction.uncertainty,
             )
         if self.codes is not None:
@@ -114,7 +128,6 @@ class FrameFiles:
         """Write what is of all frames together.
 
         Raises:
-            ValueError: if codes were asked for and there are none.
             OSError: if a file cannot be written.
         """
         if self.timeline is not None:
@@ -125,8 +138,6 @@ class FrameFiles:
                 name: np.stack([codes[name] for codes in self.codes])
                 for name in self.codes[0]
             }
-            if not latents:
-                raise ValueError('the model has no latents, hence no codes')
             times_s = np.array([row['time_s'] for row in self.rows])
             np.savez_compressed(
                 self.folder / 'codes.npz', times_s=times_s, **latents
@@ -135,7 +146,11 @@ class FrameFiles:
     def _drawn(self, prediction: FramePrediction) -> np.ndarray:
         if self.palette is None:
             return overlay_mask(prediction.image, prediction.mask > 0)
-        return overlay_classes(prediction.image, prediction.mask, self.palette)
+        image = overlay_classes(
+            prediction.image, prediction.mask, self.palette
+        )
+        draw_class_names(image, prediction.mask, self.classes, self.palette)
+        return image
 
 
 def save_mask(
@@ -163,17 +178,18 @@ def save_mask(
     image.save(path)
 
 
-def save_uncertainty(path: Path, uncertainty: np.ndarray) -> None:
-    """Write an uncertainty as PNG of grey values, 0 to 0.5 as 0 to 255.
+def save_map(path: Path, values: np.ndarray, largest: float = 1.0) -> None:
+    """Write a map of numbers as PNG of grey values, from 0 to 255.
 
     Args:
         path: the file.
-        uncertainty: the standard deviation of a probability.
+        values: from 0 to ``largest``, but for rounding.
+        largest: what is white.
 
     Shapes:
-        - uncertainty: (H, W).
+        - values: (H, W).
     """
-    grey = np.rint(uncertainty * (255 / MAX_UNCERTAINTY)).clip(0, 255)
+    grey = np.rint(values * (255 / largest)).clip(0, 255)
     Image.fromarray(grey.astype(np.uint8)).save(path)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmavs.inference.predictions import FramePrediction
 from mmavs.inference.recordings import Recording
+from mmavs.inference.results.result_folder import real_path
 
 
 def frame_row(
@@ -35,7 +36,7 @@ def frame_row(
         time_s=_rounded(prediction.time_s),
         start_s=_rounded(start_s),
         end_s=_rounded(end_s),
-        sound_s=_rounded(prediction.sound_s),
+        sound_s=[_rounded(start_s) for start_s in prediction.heard],
         mask=path,
         area_share=_rounded((mask > 0).mean()),
         uncertainty=(
@@ -59,6 +60,7 @@ def input_facts(recording: Recording) -> dict:
     return dict(
         name=recording.name,
         source=recording.source,
+        path=real_path(recording.source),
         height=height,
         width=width,
         sample_aspect_ratio=f'{ratio.numerator}:{ratio.denominator}',
