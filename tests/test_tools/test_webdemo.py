@@ -259,11 +259,29 @@ except ImportError:
     assert 'not connected to 192.0.2.1' in run.stderr
 
 
-def test_without_gradio(tmp_path):
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(config='nope'), "config 'nope' is neither a file"),
+        (dict(checkpoint='nope.pth'), '--checkpoint nope.pth is not a file'),
+    ],
+)
+def test_a_model_that_is_not_there(changes, message, monkeypatch, capsys):
+    options = dict(config='mmvae_tiny_s4', checkpoint='nope.pth') | changes
+    arguments = [x for k, v in options.items() for x in (f'--{k}', v)]
+    monkeypatch.setattr(sys, 'argv', ['webdemo.py', *arguments])
+    with pytest.raises(SystemExit) as end:
+        webdemo.main()
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_gradio():
     """One line that says what to install."""
     code = (
         "import runpy, sys; sys.modules['gradio'] = None\n"
-        "sys.argv = ['webdemo.py', '--config', 'a', '--checkpoint', 'b']\n"
+        "sys.argv = ['webdemo.py', '--config', 'mmvae_tiny_s4',"
+        f' "--checkpoint", {str(ROOT / "README.md")!r}]\n'
         f'sys.path.insert(0, {str(ROOT / "tools")!r})\n'
         f'runpy.run_path({str(ROOT / "tools/webdemo.py")!r}, '
         "run_name='__main__')"
