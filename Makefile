@@ -14,6 +14,8 @@ SOURCES := mmavs tools configs tests setup.py
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 export OMP_NUM_THREADS ?= $(shell echo $$(( $(CORES) > 1 ? $(CORES) - 1 : 1 )))
 export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
+# Processes of the tests: each takes some 2 GB of memory.
+WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
 # Windows of a desktop are nothing the checks or the demo need.
 export MPLBACKEND ?= Agg
 
@@ -81,7 +83,8 @@ types: env  ## Check the types of the pure modules
 
 pytest: env  ## Run the tests (make pytest ARGS='-m slow')
 	@echo '==> tests: pytest'
-	@$(PYTHON) -m pytest --quiet $(ARGS)
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+	    $(PYTHON) -m pytest --quiet -n $(WORKERS) --dist loadfile $(ARGS)
 
 format: env  ## Format the sources
 	@$(PYTHON) -m ruff check --quiet --fix --select I,Q $(SOURCES)
