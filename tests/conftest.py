@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 import mmavs  # noqa: F401 (registers the components)
@@ -15,6 +16,16 @@ from mmavs.datasets.synthetic import write_synthetic_avsbench
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = dict(s4='Single-source', ms3='Multi-sources')
+
+
+@pytest.fixture(autouse=True)
+def _no_logs_of_the_past():
+    """A log in a folder that an earlier test removed cannot be written."""
+    for logger in MMLogger._instance_dict.values():
+        for handler in list(logger.handlers):
+            path = getattr(handler, 'baseFilename', None)
+            if path is not None and not Path(path).parent.exists():
+                logger.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
