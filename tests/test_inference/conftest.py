@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from mmengine.registry import init_default_scope
-from small_inferencer import clip_of, data_set_of, save_weights, small_config
+from small_inferencer import clip_of, data_set_of, save_weights
+from small_network import small_config
 
 from mmavs.apis import AVSInferencer
 

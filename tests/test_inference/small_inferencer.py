@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import copy
 import shutil
-from pathlib import Path
 
 import av
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmseg.registry import DATASETS
 
 from mmavs.datasets.transforms.load_audio import load_waveform
 from mmavs.datasets.transforms.load_frame import load_frame
 from mmavs.inference.loading import build_model
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def small_config(name, data_root):
-    """A tiny config, smaller still: the frames have 64 px."""
-    config = Config.fromfile(ROOT / f'configs/{name}.py')
-    config.merge_from_dict(
-        {
-            'model.audio_backbone.width': 0.05,
-            'model.backbone.base_channels': 8,
-            'model.neck.in_channels': (8, 16, 32, 64),
-            'test_dataloader.dataset.data_root': str(data_root),
-        }
-    )
-    for step in config.test_dataloader.dataset.pipeline[0].transforms:
-        if step.type == 'Resize':
-            step.scale = (64, 64)
-    return config
 
 
 def save_weights(config, path, **meta):

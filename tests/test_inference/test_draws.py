@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_inferencer import by_the_test_set, joined, small_config
+from small_inferencer import by_the_test_set, joined
+from small_network import small_config
 
 from mmavs.apis import AVSInferencer
 

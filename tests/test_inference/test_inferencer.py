@@ -21,8 +21,8 @@ from small_inferencer import (
     joined,
     lossless_video,
     save_weights,
-    small_config,
 )
+from small_network import small_config
 from video_files import number_of, write_video
 
 from mmavs.apis import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from small_inferencer import ROOT, small_config
+from small_network import ROOT, small_config
 
 from mmavs.apis import AVSInferencer
 from mmavs.inference.loading import build_model, clip_length, window_pipeline

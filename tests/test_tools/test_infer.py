@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from PIL import Image
+from small_network import write_small_network
 from video_files import write_video
 
 from mmavs.inference.inferencer import AVSInferencer
@@ -28,28 +26,8 @@ SCRIPT = ROOT / 'tools' / 'infer.py'
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
     """Arguments for a small network with random weights."""
-    init_default_scope('mmseg')
-    folder = tmp_path_factory.mktemp('model')
-    config = Config.fromfile(ROOT / 'configs' / 'mmvae_tiny_s4.py')
-    config.merge_from_dict(
-        {
-            'model.audio_backbone.init_cfg': None,
-            'model.audio_backbone.width': 0.05,
-            'model.backbone.base_channels': 8,
-            'model.neck.in_channels': (8, 16, 32, 64),
-        }
-    )
-    for step in config.test_dataloader.dataset.pipeline[0].transforms:
-        if step.type == 'Resize':
-            step.scale = (64, 64)
-    config.dump(folder / 'small.py')
-    torch.manual_seed(0)
-    weights = MODELS.build(config.model).state_dict()
-    torch.save(dict(state_dict=weights), folder / 'small.pth')
-    return (
-        *('--config', str(folder / 'small.py')),
-        *('--checkpoint', str(folder / 'small.pth')),
-    )
+    config, weights = write_small_network(tmp_path_factory.mktemp('model'))
+    return '--config', str(config), '--checkpoint', str(weights)
 
 
 @pytest.fixture(scope='module')

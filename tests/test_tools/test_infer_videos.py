@@ -22,10 +22,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from PIL import Image
+from small_network import write_small_network
 from video_files import (
     TURNS,
     cut_file,
@@ -105,25 +105,7 @@ def published_times(name):
 @pytest.fixture(scope='module')
 def model_files(tmp_path_factory):
     """Config of a small network, and its random weights."""
-    folder = tmp_path_factory.mktemp('model')
-    config = Config.fromfile(ROOT / 'configs' / 'mmvae_tiny_s4.py')
-    config.merge_from_dict(
-        {
-            'model.audio_backbone.init_cfg': None,
-            'model.audio_backbone.width': 0.05,
-            'model.backbone.base_channels': 8,
-            'model.neck.in_channels': (8, 16, 32, 64),
-        }
-    )
-    for step in config.test_dataloader.dataset.pipeline[0].transforms:
-        if step.type == 'Resize':
-            step.scale = (64, 64)
-    config.dump(folder / 'tiny.py')
-    init_default_scope('mmseg')
-    torch.manual_seed(1)
-    weights = MODELS.build(config.model).state_dict()
-    torch.save(dict(state_dict=weights), folder / 'tiny.pth')
-    return folder / 'tiny.py', folder / 'tiny.pth'
+    return write_small_network(tmp_path_factory.mktemp('model'), seed=1)
 
 
 class Results:

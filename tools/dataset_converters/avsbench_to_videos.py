@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmavs.datasets.conversion import write_clip_video
+from mmavs.datasets.conversion import clip_paths, write_clip_video
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.files import printable, read_file
 from mmavs.datasets.layout import LAYOUTS, SPLITS, read_clips
@@ -87,7 +87,10 @@ def main() -> None:
             for number, clip in enumerate(clips, 1):
                 path = out / f'{clip["video_id"]}.mp4'
                 try:
-                    write_clip_video(root, layout, clip, path)
+                    *frames, audio = (
+                        str(root / name) for name in clip_paths(layout, clip)
+                    )
+                    write_clip_video(path, frames, audio)
                 except (DataError, ValueError) as error:
                     broken += 1
                     print(printable(f'broken: {path.stem}: {error}'))

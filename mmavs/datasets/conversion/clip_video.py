@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Sequence
 
 from mmavs.datasets.errors import MissingDataError
 from mmavs.datasets.files import exists
-from mmavs.datasets.layout import Layout
 from mmavs.datasets.transforms.load_frame import load_frame
 from mmavs.datasets.videos import VideoWriter, stream_sound
 
-from .raw_clips import clip_paths
-
 
 def write_clip_video(
-    root: str | os.PathLike,
-    layout: Layout,
-    clip: Mapping[str, str],
-    path: str | os.PathLike,
+    path: str | os.PathLike, frame_paths: Sequence[str], audio_path: str
 ) -> None:
     """Write a clip of a data set as an mp4 file with sound.
 
@@ -28,10 +21,9 @@ def write_clip_video(
     little.
 
     Args:
-        root: The folder of the layout.
-        layout: Where the files are.
-        clip: Its row in the CSV file, column to value.
         path: The video.
+        frame_paths: The frames, one at least.
+        audio_path: The sound.
 
     Raises:
         MissingDataError: If a frame or the sound is missing.
@@ -39,9 +31,6 @@ def write_clip_video(
         ValueError: If the frames differ in size.
         OSError: If the video cannot be written.
     """
-    *frame_paths, audio_path = (
-        str(Path(root, name)) for name in clip_paths(layout, clip)
-    )
     if not exists(audio_path):
         raise MissingDataError(f'audio {audio_path} does not exist')
     frames = (load_frame(name)[..., ::-1] for name in frame_paths)
