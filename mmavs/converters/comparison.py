@@ -116,7 +116,7 @@ def measure(
         logits_test=head(neck(*inputs)),
         logits_prior=logits,
         logits_posterior=posterior_logits,
-        injected_prior_level3=prior.draws[0].deepest[0],
+        injected_prior_level3=prior.draws[0].decodings[0][0],
         miou=binary_iou(logits[:, 0] > 0, masks).mean(),
     )
     mapped = (*prior.levels, neck.prior_mapping[-1](levels[-1]))

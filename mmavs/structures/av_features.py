@@ -18,9 +18,9 @@ class CodeDraw:
     """One draw of the codes of a path, and the levels that carry it.
 
     Attributes:
-        deepest: the deepest mapped level with the codes injected, once for
-            each decoding: one in the joint reconstruction, one per modality
-            in the other.
+        decodings: the deepest n mapped levels with the codes injected, finest
+            first, once for each decoding: one in the joint reconstruction,
+            one per modality in the other.
         samples: what was drawn, by the name of the latent; in the posterior
             path an unlabelled frame carries the sample that the prior path
             drew for it.
@@ -28,12 +28,13 @@ class CodeDraw:
         audio_code: code of the audio side.
 
     Shapes:
-        - deepest: D x (N, C, h, w).
+        - decodings: D x n x (N, C, h_l, w_l), n = 1 unless the codes enter
+          more than the deepest level.
         - samples, visual_code, audio_code: (N, K); without latents there
           are no samples, and the codes are None.
     """
 
-    deepest: tuple[Tensor, ...]
+    decodings: tuple[tuple[Tensor, ...], ...]
     samples: dict[str, Tensor]
     visual_code: Tensor | None = None
     audio_code: Tensor | None = None
@@ -44,14 +45,14 @@ class LatentPath:
     """One path through the latent space: the prior or the posterior.
 
     Attributes:
-        levels: mapped levels but the deepest, finest first; every draw
+        levels: mapped levels without codes, finest first; every draw
             shares them.
         distributions: the distribution of each latent by its name
             (``visual_specific``, ``audio_specific``, ``shared``, ...).
         draws: the draws of the codes, at least one.
 
     Shapes:
-        - levels: (L - 1) x (N, C, h_l, w_l).
+        - levels: (L - n) x (N, C, h_l, w_l).
         - distributions: (N, K) in the prior, (M, K) in the posterior: it
           exists for the M labelled frames only.
     """

@@ -20,6 +20,7 @@ _SEGMENTATION = {
     'iou_posterior',
     'loss_matching',
 }
+_BASELINE = {'loss_structure_prior', 'iou_prior', 'loss_matching'}
 _SPECIFIC = {'loss_kl_visual_specific', 'loss_kl_audio_specific'}
 _REGULARISERS = {'loss_orthogonality', 'loss_mutual_information'}
 _FACTORISED = _SEGMENTATION | _SPECIFIC | _REGULARISERS
@@ -35,13 +36,20 @@ TERMS = {
     'kl-shared': _FACTORISED | {'loss_kl_shared'},
     'dynamic-prior': _FACTORISED | {'loss_kl_shared'},
     'cvae': _SEGMENTATION | {'loss_kl_visual_specific'},
-    'tpavi': {'loss_structure_prior', 'iou_prior', 'loss_matching'},
+    'tpavi': _BASELINE,
     'per-modality': _FACTORISED | {'loss_jsd_shared'},
     'shared-decoder': _FACTORISED | {'loss_jsd_shared'},
     'av-corr': _FACTORISED | {'loss_jsd_shared'},
     'aspp': _FACTORISED | {'loss_jsd_shared'},
+    'modulated': _FACTORISED | {'loss_jsd_shared'},
+    'modulated-shared': _FACTORISED | {'loss_jsd_shared'},
+    'detached-posterior': _FACTORISED | {'loss_jsd_shared'},
+    'prior-only': _BASELINE,
+    'modulated-prior-only': _BASELINE,
+    'vision-only': _BASELINE - {'loss_matching'},
 }
 VARIANTS = sorted(TERMS)
+WITHOUT_CODES = ('tpavi', 'vision-only')
 # Four blocks instead of 52, to train a step in a second.
 SHALLOW = dict(depths=(1, 1, 1, 1))
 
@@ -135,12 +143,17 @@ def test_step_of_the_whole_published_model(variant):
 
 
 @pytest.mark.parametrize('bf16', [False, True], ids=['float32', 'bf16'])
-@pytest.mark.parametrize('variant', [v for v in VARIANTS if v != 'tpavi'])
+@pytest.mark.parametrize(
+    'variant', [v for v in VARIANTS if v not in WITHOUT_CODES]
+)
 def test_samples_at_prediction(variant, bf16):
     """Averaged probabilities and an uncertainty map in every sample."""
     config = read('tiny', variant)
     config.model.test_cfg.num_samples = 4
     model = build(config).eval()
+    # Modulations begin without an effect.
+    for parameter in model.neck.prior_injection.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
     batch = make_batch(1)
     with torch.no_grad(), torch.autocast('cpu', enabled=bf16):
         results = model.predict(
@@ -155,8 +168,9 @@ def test_samples_at_prediction(variant, bf16):
         assert uncertainty.max() > 0
 
 
-def test_the_baseline_has_nothing_to_draw():
-    config = read('tiny', 'tpavi')
+@pytest.mark.parametrize('variant', WITHOUT_CODES)
+def test_the_baseline_has_nothing_to_draw(variant):
+    config = read('tiny', variant)
     config.model.test_cfg.num_samples = 4
     model = build(config).eval()
     with pytest.raises(ValueError, match='4 samples.*no latents'):

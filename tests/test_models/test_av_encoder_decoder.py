@@ -486,6 +486,34 @@ def test_any_backbone_of_mmseg():
 # --- several samples -------------------------------------------------------
 
 
+def test_a_deaf_model_hears_nothing():
+    model = build_model(deaf=True).eval()
+    batch = make_batch()
+    other = batch._replace(log_mel=torch.randn_like(batch.log_mel))
+    with torch.no_grad():
+        assert torch.equal(model(batch), model(other))
+        assert not torch.equal(
+            *(build_model().eval()(x) for x in (batch, other))
+        )
+    total, _, _ = training_step(model.train(), batch, make_masks(batch))
+    assert total.isfinite()
+
+
+def test_levels_of_the_backbone_can_be_used_again():
+    model = build_model().eval()
+    batch = make_batch()
+    other = batch._replace(log_mel=torch.randn_like(batch.log_mel))
+    with torch.no_grad():
+        levels = model.backbone(batch.frames)
+        expected = [model.predict_clips(x).logits for x in (batch, other)]
+        calls = []
+        model.backbone.register_forward_hook(lambda *_: calls.append(1))
+        again = [model.predict_clips(x, levels).logits for x in (batch, other)]
+    assert not calls
+    for ours, theirs in zip(again, expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_uncertainty_goes_where_the_pixels_go():
     """Cut, mirrored and resized as the probabilities are."""
     model = build_model(test_cfg=dict(num_samples=5)).eval()

@@ -228,8 +228,84 @@ def test_codes_are_injected_into_the_deepest_level_only():
         expected = torch.einsum('oc,nchw->nohw', kernel[:, :16], mapped[3])
         expected = expected + codes[:, :, None, None]
         torch.testing.assert_close(
-            path.draws[0].deepest[0], expected, rtol=1e-4, atol=1e-5
+            path.draws[0].decodings[0][0], expected, rtol=1e-4, atol=1e-5
         )
+
+
+@pytest.mark.parametrize('num_levels', [1, 3, 4])
+def test_codes_modulate_the_deepest_levels(num_levels):
+    """(1 + a) x + b in n levels, (a, b) linear in both codes."""
+    injection = dict(type='ModulatedInjection', num_levels=num_levels)
+    neck = build_neck(injection=injection).eval()
+    for module in (neck.prior_injection, neck.posterior_injection):
+        for parameter in module.parameters():
+            assert not parameter.any()  # the levels pass as they are
+            torch.nn.init.normal_(parameter)
+    inputs, batch = make_inputs()
+    features = neck(**inputs, labels=make_labels(batch))
+    for path, mapping, injection in (
+        (features.prior, neck.prior_mapping, neck.prior_injection),
+        (features.posterior, neck.posterior_mapping, neck.posterior_injection),
+    ):
+        mapped = [f(x) for f, x in zip(mapping, inputs['levels'])]
+        draw = path.draws[0]
+        assert len(path.levels) == 4 - num_levels
+        for level, expected in zip(path.levels, mapped):
+            assert torch.equal(level, expected)
+        (decoding,) = draw.decodings
+        codes = torch.cat([draw.visual_code, draw.audio_code], 1)
+        for level, source, linear in zip(
+            decoding,
+            mapped[4 - num_levels :],
+            injection.modulations,
+            strict=True,
+        ):
+            factors = codes @ linear.weight.T + linear.bias
+            expected = source * (1 + factors[:, :16, None, None])
+            expected = expected + factors[:, 16:, None, None]
+            torch.testing.assert_close(level, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('num_levels', 'message'),
+    [(0, '1 or more, got 0'), (5, 'num_levels=5, but .* has 4 levels')],
+)
+def test_levels_that_are_not_there(num_levels, message):
+    injection = dict(type='ModulatedInjection', num_levels=num_levels)
+    with pytest.raises(ValueError, match=message):
+        build_neck(injection=injection)
+
+
+def test_nothing_of_a_posterior_without_one():
+    neck = build_neck(with_posterior=False)
+    names = [name for name, _ in neck.named_parameters()]
+    assert names and not [name for name in names if 'posterior' in name]
+    inputs, batch = make_inputs()
+    features = neck(**inputs, labels=make_labels(batch))
+    assert features.posterior is None and features.labels is not None
+    # The prior is drawn in training all the same.
+    path = features.prior
+    assert not torch.equal(
+        path.draws[0].samples['shared'], path.distributions['shared'].mean
+    )
+
+
+@pytest.mark.parametrize('detached', [False, True])
+def test_a_detached_posterior_leaves_the_backbone_alone(detached):
+    neck = build_neck(detach_posterior=detached)
+    inputs, batch = make_inputs()
+    for level in inputs['levels']:
+        level.requires_grad_()
+    features = neck(**inputs, labels=make_labels(batch))
+    path = features.posterior
+    total = sum(
+        level.sum() for level in (*path.levels, *path.draws[0].decodings[0])
+    )
+    total.backward()
+    for level in inputs['levels']:
+        assert (level.grad is None) == detached
+    mapping = neck.posterior_mapping[0].parameters()
+    assert all(parameter.grad is not None for parameter in mapping)
 
 
 def test_prediction_uses_the_mean_and_training_samples():
@@ -264,7 +340,7 @@ def test_sizes_are_free(size):
     inputs, batch = make_inputs(1, 2, size)
     features = build_neck()(**inputs, labels=make_labels(batch))
     for path in (features.prior, features.posterior):
-        levels = (*path.levels, *path.draws[0].deepest)
+        levels = (*path.levels, *path.draws[0].decodings[0])
         for level, source in zip(levels, inputs['levels'], strict=True):
             assert level.shape == (2, 16, *source.shape[2:])
         assert path.draws[0].visual_code.shape == (2, 4)

@@ -280,6 +280,19 @@ def test_structure_loss_weight_per_pixel():
     )
 
 
+def test_structure_loss_with_another_window():
+    logits, target = torch.randn(2, 1, 24, 24), torch.zeros(2, 1, 24, 24)
+    target[:, :, 6:18, 6:18] = 1
+    value = build(type='StructureLoss', boundary_window=9)(
+        logits, target[:, 0].long()
+    )
+    expected = structure_loss(logits, target, boundary_window=9).mean()
+    torch.testing.assert_close(value, expected)
+    assert not torch.isclose(value, structure_loss(logits, target).mean())
+    with pytest.raises(ValueError, match='odd and positive, got 8'):
+        build(type='StructureLoss', boundary_window=8)
+
+
 def test_structure_loss_wants_one_channel():
     with pytest.raises(ValueError, match=r'\(2, 3, 8, 8\)'):
         build(type='StructureLoss')(

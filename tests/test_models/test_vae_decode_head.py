@@ -8,10 +8,12 @@ import torch.nn.functional as F
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from small_model import CHANNELS, HEAD, build_model, make_batch, make_labels
+from torch import nn
 
 from mmavs.functional.divergences import gaussian_kl, geometric_jsd
 from mmavs.structures import FrameLabels
 
+STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 PLAIN = dict(
     loss_orthogonality=None,
     loss_mutual_information=None,
@@ -300,9 +302,9 @@ def test_a_decoding_of_one_modality_does_not_see_the_other_code(modality):
     codes[modality] = codes[modality] + 1
     level = torch.randn(6, CHANNELS, 2, 2)
     inject = model.neck.prior_injection
-    before = inject(level, draw.visual_code, draw.audio_code)
-    after = inject(level, codes['visual'], codes['audio'])
-    for name, a, b in zip(('visual', 'audio'), before, after):
+    before = inject([level], draw.visual_code, draw.audio_code)
+    after = inject([level], codes['visual'], codes['audio'])
+    for name, (a,), (b,) in zip(('visual', 'audio'), before, after):
         assert torch.equal(a, b) == (name != modality)
 
 
@@ -320,6 +322,34 @@ def test_matching_of_several_decodings_is_their_mean():
     torch.testing.assert_close(
         head.loss(features, [], None)['loss_matching'], sum(values) / 2
     )
+
+
+@pytest.mark.parametrize('shared_decoder', [False, True])
+def test_running_statistics_are_those_of_the_prior_path(shared_decoder):
+    """At test there is no other; what is normalised by a batch is not kept."""
+    found = []
+    for with_posterior in (True, False):
+        head, features = make_features(shared_decoder=shared_decoder)
+        if with_posterior:
+            head.loss(features, [], None)
+        else:
+            for levels in head.fuse(features.prior, features):
+                head.prior_decoder(levels, features.frame_size)
+        found.append(
+            {
+                name: value
+                for name, value in head.state_dict().items()
+                if name.endswith(STATISTICS) and 'posterior' not in name
+            }
+        )
+    assert len(found[0]) > 8
+    for name, value in found[0].items():
+        assert torch.equal(value, found[1][name]), name
+    fresh, _ = make_features(shared_decoder=shared_decoder)
+    noted = fresh.state_dict()
+    assert any(not torch.equal(v, noted[k]) for k, v in found[0].items())
+    norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms and all(norm.track_running_stats for norm in norms)
 
 
 def test_draws_share_the_fusion_of_the_shallow_levels():
@@ -358,7 +388,7 @@ def test_two_draws_of_the_posterior_are_averaged():
 
 @pytest.mark.parametrize('num_samples', [1, 4])
 def test_statistics_of_the_fusion_do_not_depend_on_the_draws(num_samples):
-    """One batch of each path, however often the posterior is drawn."""
+    """One batch, of the prior path, however often the posterior is drawn."""
     latents = dict(type='JointMixtureLatents', num_samples=num_samples)
     model = build_model(
         head=dict(PLAIN, type='IWAEDecodeHead'), neck=dict(latents=latents)
@@ -367,7 +397,7 @@ def test_statistics_of_the_fusion_do_not_depend_on_the_draws(num_samples):
     features = model.extract_feat(batch, make_labels(batch))
     model.decode_head.loss(features, [], None)
     for fusion in model.decode_head.fusion:
-        assert fusion.out_norm.num_batches_tracked == 2
+        assert fusion.out_norm.num_batches_tracked == 1
 
 
 def test_several_clips_of_several_draws_are_fused_apart():
@@ -379,7 +409,7 @@ def test_several_clips_of_several_draws_are_fused_apart():
         path.draws, model.decode_head.fuse(path, features), strict=True
     ):
         alone = model.decode_head.fusion[-1](
-            draw.deepest[0], features.audio, features.num_frames
+            draw.decodings[0][0], features.audio, features.num_frames
         )
         torch.testing.assert_close(levels[-1], alone)
 

@@ -101,15 +101,18 @@ class AVDecodeHead(BaseDecodeHead):
 
         Shapes:
             - returns: D x L x (N, C, h_l, w_l), draw by draw. The decodings
-              share all levels but the deepest.
+              share the levels without codes.
 
         Raises:
             ValueError: if the neck has another number of levels, or other
                 channels.
         """
-        if len(path.levels) + 1 != len(self.fusion):
+        decodings = [each for draw in path.draws for each in draw.decodings]
+        num_shared = len(path.levels)
+        num_levels = num_shared + len(decodings[0])
+        if num_levels != len(self.fusion):
             raise ValueError(
-                f'the neck gave {len(path.levels) + 1} levels, but '
+                f'the neck gave {num_levels} levels, but '
                 f'decode_head.in_channels has {len(self.fusion)}, one per '
                 'level'
             )
@@ -119,21 +122,25 @@ class AVDecodeHead(BaseDecodeHead):
                 f'but decode_head.channels={self.channels}: give both, and '
                 'decode_head.in_channels, the same number'
             )
-        sound = (features.audio, features.num_frames)
-        *shallow_fusion, deepest_fusion = self.fusion
-        shallow = [
-            fusion(level, *sound)
-            for fusion, level in zip(shallow_fusion, path.levels, strict=True)
+        audio, num_frames = features.audio, features.num_frames
+        shared = [
+            fusion(level, audio, num_frames)
+            for fusion, level in zip(
+                self.fusion[:num_shared], path.levels, strict=True
+            )
         ]
-        # As more clips of one batch: a norm that saw every decoding alone
-        # would keep the statistics of the path with the most of them.
-        deepest = [x for draw in path.draws for x in draw.deepest]
-        fused = deepest_fusion(
-            torch.cat(deepest),
-            features.audio.repeat(len(deepest), 1),
-            features.num_frames,
-        )
-        return [[*shallow, x] for x in fused.chunk(len(deepest))]
+        # As more clips of one batch: a norm sees each path once, however many
+        # decodings it has.
+        audio = audio.repeat(len(decodings), 1)
+        own = [
+            fusion(torch.cat(same), audio, num_frames).chunk(len(decodings))
+            for fusion, same in zip(
+                self.fusion[num_shared:],
+                zip(*decodings, strict=True),
+                strict=True,
+            )
+        ]
+        return [[*shared, *levels] for levels in zip(*own, strict=True)]
 
     def draw_logits(self, inputs: AVFeatures) -> list[Tensor]:
         """Logits (N, out_channels, H, W) of each draw of the prior path."""
@@ -287,5 +294,5 @@ def build_optional(cfg: dict | None) -> nn.Module | None:
 
 def by_draw(decodings: Sequence, path: LatentPath) -> list[Sequence]:
     """Group what there is of each decoding by the draws of a path."""
-    step = len(path.draws[0].deepest)
+    step = len(path.draws[0].decodings)
     return [decodings[i : i + step] for i in range(0, len(decodings), step)]

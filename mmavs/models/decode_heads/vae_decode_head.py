@@ -12,6 +12,9 @@ from mmavs.models.decode_heads.av_decode_head import (
     AVDecodeHead,
     build_optional,
 )
+from mmavs.models.decode_heads.running_statistics import (
+    kept_running_statistics,
+)
 from mmavs.structures import AVFeatures, GaussianMixture, LatentPath
 
 
@@ -144,19 +147,23 @@ class VAEDecodeHead(AVDecodeHead):
         """Logits of each decoding of the posterior path.
 
         Its loss is on labelled frames only: in S4 one in five needs
-        decoding.
+        decoding. What it shares with the prior path keeps the running
+        statistics of that: the posterior's features are others, and at test
+        there is the prior path alone.
 
         Shapes:
             - returns: D x (M, out_channels, H, W), M labelled frames.
         """
-        decoder = self.posterior_decoder
+        decoder, shared = self.posterior_decoder, [self.fusion]
         if decoder is None:
             decoder = self.prior_decoder
+            shared.append(decoder)
         index = inputs.labels.index
-        return [
-            decoder([level[index] for level in levels], inputs.frame_size)
-            for levels in self.fuse(inputs.posterior, inputs)
-        ]
+        with kept_running_statistics(shared):
+            return [
+                decoder([level[index] for level in levels], inputs.frame_size)
+                for levels in self.fuse(inputs.posterior, inputs)
+            ]
 
     def _posterior_terms(
         self, inputs: AVFeatures, logits: Sequence[Tensor]

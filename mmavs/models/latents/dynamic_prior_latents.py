@@ -25,6 +25,7 @@ class DynamicPriorLatents(FactorisedLatents):
         latent_channels: K.
         initial_log_var: see :class:`LatentSpace`.
         weights: pi of p(c | x^v) and p(c | x^a); they sum to 1.
+        **kwargs: as in :class:`LatentSpace`.
 
     Equation:
         p_f(c | X) ~ p(c | x^v)^pi_v p(c | x^a)^pi_a, Eq. 12 and 13 of the
@@ -38,11 +39,13 @@ class DynamicPriorLatents(FactorisedLatents):
         latent_channels: int = 16,
         initial_log_var: float = 0.0,
         weights: Sequence[float] = (0.5, 0.5),
+        **kwargs,
     ) -> None:
         super().__init__(
             audio_channels=audio_channels,
             latent_channels=latent_channels,
             initial_log_var=initial_log_var,
+            **kwargs,
         )
         self.prior['shared'] = _DynamicPrior(
             VisualEncoder(3, latent_channels, initial_log_var),

@@ -32,7 +32,9 @@ class FactorisedLatents(LatentSpace):
             nn.ModuleDict(
                 dict(visual=nn.Linear(2 * k, k), audio=nn.Linear(2 * k, k))
             )
-            for _ in range(2)
+            if wanted
+            else None
+            for wanted in (True, self.posterior)
         )
 
     def prior_codes(self, samples: Samples) -> Codes:

@@ -36,6 +36,8 @@ class LatentSpace(BaseModule):
             start. 0 starts, as published, near unit variance; below 0 the
             samples carry more of what is encoded from the first step on, and
             the same distance of two means costs more divergence.
+        with_posterior: whether there are posterior encoders. Without, only
+            the prior is trained, by what is decoded from its samples.
     """
 
     # The latents that have an encoder; a subclass names a subset.
@@ -47,6 +49,7 @@ class LatentSpace(BaseModule):
         audio_channels: int = 128,
         latent_channels: int = 16,
         initial_log_var: float = 0.0,
+        with_posterior: bool = True,
     ) -> None:
         super().__init__()
         known = LatentSpace.names
@@ -67,8 +70,11 @@ class LatentSpace(BaseModule):
             shared=partial(AudioMaskEncoder, audio_channels, 4),
         )
         self.prior, self.posterior = (
-            nn.ModuleDict({name: build[name](*start) for name in self.names})
-            for build in (prior, posterior)
+            nn.ModuleDict({name: build[name](*start) for name in names})
+            for build, names in (
+                (prior, self.names),
+                (posterior, self.names if with_posterior else ()),
+            )
         )
 
     def encode_prior(self, frames: Tensor, audio: Tensor) -> Distributions:

@@ -26,7 +26,8 @@ class UnfactorisedLatents(LatentSpace):
     def __init__(self, *, latent_channels: int = 16, **kwargs) -> None:
         super().__init__(latent_channels=latent_channels, **kwargs)
         self.prior_fusion, self.posterior_fusion = (
-            nn.Linear(2 * latent_channels, latent_channels) for _ in range(2)
+            nn.Linear(2 * latent_channels, latent_channels) if wanted else None
+            for wanted in (True, self.posterior)
         )
 
     def prior_codes(self, samples: Samples) -> Codes:

@@ -18,8 +18,14 @@ class StructureLoss(nn.Module):
         weighted_bce: weight the cross-entropy near boundaries too. False is
             the published form, see
             :func:`mmavs.functional.structure_loss.structure_loss`.
+        boundary_window: side of the window, in pixels of the input and odd,
+            that decides what is near a boundary; 31 is the published one,
+            for 224 pixels.
         loss_weight: factor on the value.
         loss_name: name in the log; starts with ``loss_`` to enter the sum.
+
+    Raises:
+        ValueError: if the window is even or below 1.
 
     Equation:
         Segmentation term of the reconstruction in Eq. 11 of the supplement.
@@ -28,11 +34,18 @@ class StructureLoss(nn.Module):
     def __init__(
         self,
         weighted_bce: bool = True,
+        boundary_window: int = 31,
         loss_weight: float = 1.0,
         loss_name: str = 'loss_structure',
     ) -> None:
         super().__init__()
+        if boundary_window < 1 or boundary_window % 2 == 0:
+            raise ValueError(
+                f'boundary_window must be odd and positive, got '
+                f'{boundary_window}'
+            )
         self.weighted_bce = weighted_bce
+        self.boundary_window = boundary_window
         self.loss_weight = loss_weight
         self._loss_name = loss_name
 
@@ -67,7 +80,11 @@ class StructureLoss(nn.Module):
         if weight is not None:
             valid = valid * weight.unsqueeze(1)
         value = structure_loss(
-            seg_logits, target, valid, weighted_bce=self.weighted_bce
+            seg_logits,
+            target,
+            valid,
+            weighted_bce=self.weighted_bce,
+            boundary_window=self.boundary_window,
         )
         return self.loss_weight * value.mean()
 

@@ -7,6 +7,7 @@ from mmavs.models.necks.code_injection import CodeInjection
 from mmavs.models.necks.latent_factorisation_neck import (
     LatentFactorisationNeck,
 )
+from mmavs.models.necks.modulated_injection import ModulatedInjection
 from mmavs.models.necks.per_modality_injection import PerModalityInjection
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'BasicMapping',
     'CodeInjection',
     'LatentFactorisationNeck',
+    'ModulatedInjection',
     'PerModalityInjection',
 ]

@@ -131,7 +131,7 @@ class AVMappingNeck(BaseModule):
                 'draw'
             )
         *shallow, deepest = map_levels(self.prior_mapping, levels)
-        return LatentPath(tuple(shallow), {}, (CodeDraw((deepest,), {}),))
+        return LatentPath(tuple(shallow), {}, (CodeDraw(((deepest,),), {}),))
 
     def _posterior_path(
         self,

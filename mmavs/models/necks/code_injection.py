@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
+
+# For each decoding the levels with its codes.
+Decodings = tuple[tuple[Tensor, ...], ...]
 
 
 def inject(
@@ -36,12 +41,18 @@ class CodeInjection(nn.Module):
         p(y | x^v, x^a, s^v, s^a, c): the reconstruction as published.
     """
 
+    num_levels = 1
+
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels + 2 * latent_channels, channels, 1)
 
     def forward(
-        self, feature: Tensor, visual_code: Tensor, audio_code: Tensor
-    ) -> tuple[Tensor, ...]:
-        """One (N, C, h, w) from (N, C, h, w) and two codes (N, K)."""
-        return (inject(self.conv, feature, (visual_code, audio_code)),)
+        self,
+        levels: Sequence[Tensor],
+        visual_code: Tensor,
+        audio_code: Tensor,
+    ) -> Decodings:
+        """One decoding of the level (N, C, h, w) and two codes (N, K)."""
+        (deepest,) = levels
+        return ((inject(self.conv, deepest, (visual_code, audio_code)),),)

@@ -24,7 +24,12 @@ class LatentFactorisationNeck(AVMappingNeck):
         latent_channels: K, size of a latent code.
         latents: config of the latent space, any subclass of
             ``LatentSpace``.
-        injection: config of how the codes enter the deepest level.
+        injection: config of how the codes enter the deepest levels.
+        with_posterior: whether there is a posterior path. Without, nothing
+            is inferred from masks: the codes are just another way of the
+            sound into the network. A control, which takes ``AVDecodeHead``.
+        detach_posterior: whether the posterior path reads the levels of the
+            visual backbone without training it.
         **kwargs: as in :class:`AVMappingNeck`.
     """
 
@@ -35,15 +40,21 @@ class LatentFactorisationNeck(AVMappingNeck):
         latent_channels: int = 16,
         latents: dict | None = None,
         injection: dict | None = None,
+        with_posterior: bool = True,
+        detach_posterior: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(in_channels, **kwargs)
-        self.posterior_mapping = self._build_mapping()
+        self.detach_posterior = detach_posterior
+        self.posterior_mapping = (
+            self._build_mapping() if with_posterior else None
+        )
         self.latents = MODELS.build(
             dict(
                 latents or dict(type='FactorisedLatents'),
                 audio_channels=self.audio_channels,
                 latent_channels=latent_channels,
+                with_posterior=with_posterior,
             )
         )
         injection = injection or dict(type='CodeInjection')
@@ -55,8 +66,16 @@ class LatentFactorisationNeck(AVMappingNeck):
                     latent_channels=latent_channels,
                 )
             )
-            for _ in range(2)
+            if wanted
+            else None
+            for wanted in (True, with_posterior)
         )
+        if self.prior_injection.num_levels > len(in_channels):
+            raise ValueError(
+                f'neck.injection has num_levels='
+                f'{self.prior_injection.num_levels}, but neck.in_channels has '
+                f'{len(in_channels)} levels'
+            )
 
     def _prior_path(
         self,
@@ -66,13 +85,14 @@ class LatentFactorisationNeck(AVMappingNeck):
         num_samples: int,
     ) -> LatentPath:
         distributions = self.latents.encode_prior(frames, audio)
-        *shallow, deepest = map_levels(self.prior_mapping, levels)
+        mapped = map_levels(self.prior_mapping, levels)
+        shared, injected = _split(mapped, self.prior_injection.num_levels)
         draws = []
         for samples in self.latents.draw_prior(distributions, num_samples):
             codes = self.latents.prior_codes(samples)
-            injected = self.prior_injection(deepest, *codes)
-            draws.append(CodeDraw(injected, samples, *codes))
-        return LatentPath(tuple(shallow), distributions, tuple(draws))
+            decodings = self.prior_injection(injected, *codes)
+            draws.append(CodeDraw(decodings, samples, *codes))
+        return LatentPath(shared, distributions, tuple(draws))
 
     def _posterior_path(
         self,
@@ -82,21 +102,32 @@ class LatentFactorisationNeck(AVMappingNeck):
         labels: FrameLabels | None,
         prior: LatentPath,
     ) -> LatentPath | None:
-        if labels is None:
+        if labels is None or self.posterior_mapping is None:
             return None
+        if self.detach_posterior:
+            levels = [level.detach() for level in levels]
         index = labels.index
         # Only labelled frames reach the encoders and their batch norms.
         distributions = self.latents.encode_posterior(
             frames[index], audio[index], labels.foreground
         )
-        *shallow, deepest = map_levels(self.posterior_mapping, levels)
+        mapped = map_levels(self.posterior_mapping, levels)
+        shared, injected = _split(mapped, self.posterior_injection.num_levels)
         draws = []
         for labelled in self.latents.draw_posterior(distributions):
             samples = _fill_in(prior.draws[0].samples, index, labelled)
             codes = self.latents.posterior_codes(samples)
-            injected = self.posterior_injection(deepest, *codes)
-            draws.append(CodeDraw(injected, samples, *codes))
-        return LatentPath(tuple(shallow), distributions, tuple(draws))
+            decodings = self.posterior_injection(injected, *codes)
+            draws.append(CodeDraw(decodings, samples, *codes))
+        return LatentPath(shared, distributions, tuple(draws))
+
+
+def _split(
+    levels: Sequence[Tensor], num_injected: int
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The levels without codes, and the deepest ones, which get them."""
+    first = len(levels) - num_injected
+    return tuple(levels[:first]), tuple(levels[first:])
 
 
 def _fill_in(

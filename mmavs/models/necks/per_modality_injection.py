@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from mmavs.models.necks.code_injection import inject
+from mmavs.models.necks.code_injection import Decodings, inject
 
 
 @MODELS.register_module()
@@ -23,6 +25,8 @@ class PerModalityInjection(nn.Module):
         Frames and sound both enter each decoding, where Eq. 11 has x^m.
     """
 
+    num_levels = 1
+
     def __init__(self, channels: int, latent_channels: int) -> None:
         super().__init__()
         self.visual, self.audio = (
@@ -31,10 +35,14 @@ class PerModalityInjection(nn.Module):
         )
 
     def forward(
-        self, feature: Tensor, visual_code: Tensor, audio_code: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Two (N, C, h, w) from (N, C, h, w) and two codes (N, K)."""
+        self,
+        levels: Sequence[Tensor],
+        visual_code: Tensor,
+        audio_code: Tensor,
+    ) -> Decodings:
+        """Two decodings of the level (N, C, h, w) and two codes (N, K)."""
+        (deepest,) = levels
         return (
-            inject(self.visual, feature, (visual_code,)),
-            inject(self.audio, feature, (audio_code,)),
+            (inject(self.visual, deepest, (visual_code,)),),
+            (inject(self.audio, deepest, (audio_code,)),),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.models import EncoderDecoder
@@ -35,6 +37,9 @@ class AVEncoderDecoder(EncoderDecoder):
         audio_backbone: config of the audio backbone.
         neck: config of the neck.
         decode_head: config of the decode head.
+        deaf: whether the sound is left out: every embedding is zero, in
+            training and at test. The vision-only model, to measure how far
+            one gets without listening.
         **kwargs: as in mmseg's EncoderDecoder (``train_cfg``, ``test_cfg``,
             ``data_preprocessor``, ``init_cfg``).
             ``test_cfg=dict(num_samples=S)`` draws the codes S times at
@@ -55,6 +60,7 @@ class AVEncoderDecoder(EncoderDecoder):
         audio_backbone: dict,
         neck: dict,
         decode_head: dict,
+        deaf: bool = False,
         **kwargs,
     ) -> None:
         if kwargs.get('auxiliary_head') is not None:
@@ -81,33 +87,47 @@ class AVEncoderDecoder(EncoderDecoder):
             backbone=backbone, neck=neck, decode_head=decode_head, **kwargs
         )
         self.audio_backbone = MODELS.build(audio_backbone)
+        self.deaf = deaf
 
     def extract_feat(
         self,
         inputs: ClipBatch,
         labels: FrameLabels | None = None,
         num_samples: int = 0,
+        levels: Sequence[Tensor] | None = None,
     ) -> AVFeatures:
         """Prior path and, with labels, posterior path of a batch.
 
-        Any audio backbone takes log-mels. One with an ``embedding_cache``
-        also has ``embed_clips``, which knows clips again by their keys.
+        Args:
+            inputs: B clips.
+            labels: masks of the labelled frames.
+            num_samples: how often the codes are drawn, see the class.
+            levels: of the visual backbone, see :meth:`predict_clips`.
         """
-        network = self.audio_backbone
-        # The cache first: a compiled model is not to look at keys in vain,
-        # which are others in every batch.
-        if getattr(network, 'embedding_cache', None) and inputs.audio_keys:
-            audio = network.embed_clips(inputs.log_mel, inputs.audio_keys)
-        else:
-            audio = network(inputs.log_mel)
         return self.neck(
-            self.backbone(inputs.frames),
+            self.backbone(inputs.frames) if levels is None else levels,
             frames=inputs.frames,
-            audio=audio,
+            audio=self._embed(inputs),
             num_frames=inputs.num_frames,
             labels=labels,
             num_samples=num_samples,
         )
+
+    def _embed(self, inputs: ClipBatch) -> Tensor:
+        """Audio embeddings (N, audio_channels).
+
+        Any audio backbone takes log-mels. One with an ``embedding_cache``
+        also has ``embed_clips``, which knows clips again by their keys.
+        """
+        if self.deaf:
+            size = len(inputs.log_mel), self.neck.audio_channels
+            return inputs.log_mel.new_zeros(size)
+        network = self.audio_backbone
+        # The cache first: a compiled model is not to look at keys in vain,
+        # which are others in every batch.
+        if getattr(network, 'embedding_cache', None) and inputs.audio_keys:
+            return network.embed_clips(inputs.log_mel, inputs.audio_keys)
+        return network(inputs.log_mel)
 
     def predict(
         self, inputs: ClipBatch, data_samples: list | None = None
@@ -115,14 +135,23 @@ class AVEncoderDecoder(EncoderDecoder):
         """Results of every frame; see the class for ``uncertainty``."""
         return self.postprocess_clips(self.predict_clips(inputs), data_samples)
 
-    def predict_clips(self, inputs: ClipBatch) -> ClipPrediction:
+    def predict_clips(
+        self, inputs: ClipBatch, levels: Sequence[Tensor] | None = None
+    ) -> ClipPrediction:
         """Predict a batch at the size of its input.
 
         Predictions of one frame from several clips, whose windows overlap
         say, can be averaged before :meth:`postprocess_clips`.
+
+        Args:
+            inputs: B clips.
+            levels: what ``backbone(inputs.frames)`` gives, for frames that
+                are predicted with several sounds. By default it is computed.
         """
         num_samples = self.test_cfg.num_samples
-        features = self.extract_feat(inputs, num_samples=num_samples)
+        features = self.extract_feat(
+            inputs, num_samples=num_samples, levels=levels
+        )
         draws = self.decode_head.draw_logits(features)
         return ClipPrediction(
             # In half precision a sigmoid is too coarse for a threshold.
