@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import wave
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -320,12 +321,68 @@ class TestPlans:
             ({'subset': 's5'}, "got 's5'"),
             ({'silent_share': 0.6}, 'got 0.6'),
             ({'seed': -1}, 'got -1'),
+            ({'off_screen': 'seldom'}, "'also', 'only'.*got 'seldom'"),
+            ({'subset': 's4', 'off_screen': 'only'}, "s4 clip.*got 'only'"),
+            (
+                {'subset': 'avss', 'off_screen': 'also'},
+                "have their own.*'also'",
+            ),
         ],
     )
     def test_bad_options(self, arguments, message):
         options = {'subset': 'ms3', 'num_clips': TINY, **arguments}
         with pytest.raises(ValueError, match=message):
             plan_clips(**options)
+
+
+class TestOffScreen:
+    @pytest.mark.parametrize(
+        ('subset', 'kind'),
+        [('s4', 'also'), ('ms3', 'also'), ('ms3', 'only')],
+    )
+    def test_one_scene_of_eight(self, subset, kind):
+        num_clips = {'train': 80, 'val': 32, 'test': 48}
+        plans = plan_clips(subset, num_clips, off_screen=kind)
+        kinds = {split: Counter() for split in num_clips}
+        for plan in plans:
+            unseen = any(plan.sounding_off_screen())
+            assert unseen == bool(plan.off_screen)
+            assert not set(plan.off_screen) & set(plan.species)
+            kinds[plan.split][any(plan.sounding_species()), unseen] += 1
+        for split, count in num_clips.items():
+            eighth = count // 8
+            expected = {(True, False): 7 * eighth, (True, True): eighth}
+            if kind == 'only':
+                expected[False, True] = eighth
+                expected[True, False] -= eighth
+            assert kinds[split] == expected
+        find_sound_pairs(plans)  # there are still strangers
+
+    @pytest.mark.parametrize('subset', ROOTS)
+    def test_none_is_the_default(self, subset):
+        assert plan_clips(subset, NUM_CLIPS[subset]) == plan_clips(
+            subset, NUM_CLIPS[subset], off_screen='none'
+        )
+
+    def test_files(self, tmp_path):
+        root, _ = write_synthetic_avsbench(
+            tmp_path, 'ms3', {'train': 4}, off_screen='only'
+        )
+        assert read_json(root / 'generator.json')['off_screen'] == 'only'
+        clips = list(read_json(root / 'clips.json').values())
+        # scene 1 has something unseen besides, scene 3 nothing else
+        assert [any(clip['sounding']) for clip in clips] == [1, 1, 1, 0]
+        assert ['off_screen' in clip for clip in clips] == [0, 1, 0, 1]
+        name = list(read_json(root / 'clips.json'))[3]
+        waveform, _ = soundfile.read(
+            next(root.glob(f'*/audio_wav/**/{name}.wav')), dtype='int16'
+        )
+        for k, unseen in enumerate(clips[3]['off_screen']):
+            assert len(unseen) <= 1
+            heard = rms_dbfs(patch(waveform, k)) > -36.0
+            assert heard == bool(unseen)
+            mask = next(root.glob(f'*/gt_masks/**/{name}_{k + 1}.png'))
+            assert not cv2.imread(str(mask), -1).any()
 
 
 def weighted_sum(arrays):
@@ -338,22 +395,27 @@ def weighted_sum(arrays):
 
 
 class TestDeterminism:
-    # What version 1 of the generator wrote when S4 and MS3 were all there
-    # was. Published scores are of such sets.
+    # What the generator wrote when S4 and MS3 were all there was, but for
+    # the pairs of sounds. Published scores are of such sets.
     @pytest.mark.parametrize(
         ('subset', 'digest', 'frames', 'waveforms'),
         [
-            ('s4', '4209dcfa94196064', 124240818998, 146303188875),
-            ('ms3', 'fd9fe0d007560673', 140874862563, 131103873103),
+            ('s4', '87f93ee18da5eb83', 124240818998, 146303188875),
+            ('ms3', 'd6e1e3a7bcf0fd5b', 140874862563, 131103873103),
         ],
     )
-    def test_version_1_is_as_it_was(
+    def test_clips_are_as_they_were_in_version_1(
         self, made, subset, digest, frames, waveforms
     ):
         root = made / ROOTS[subset]
         exact = hashlib.sha256()
-        for path in sorted([*root.glob('*.json'), *root.glob('*.csv')]):
+        for path in (root / 'clips.json', *root.glob('*.csv')):
             exact.update(path.read_bytes())
+        # defaults leave no trace
+        assert list(read_json(root / 'generator.json')) == [
+            *('generator', 'version', 'subset', 'seed', 'num_clips'),
+            'silent_share',
+        ]
         for path in sorted(root.glob('*/gt_masks/**/*.png')):
             exact.update(path.relative_to(root).as_posix().encode())
             exact.update(cv2.imread(str(path), -1).tobytes())
@@ -1010,6 +1072,16 @@ class TestTool:
         assert marker['encodings'] == 'mixed' and marker['log_mel']
         assert not (tmp_path / 'Multi-sources').exists()
         assert len(list(tmp_path.rglob('*.pkl'))) == 3
+
+    def test_off_screen(self, tmp_path, run):
+        arguments = (str(tmp_path), *('--clips', '2', '0', '0'))
+        message, output = run(*arguments, '--off-screen', 'also')
+        assert message is None and 'ms3: 2 clips written' in output
+        for root in ROOTS.values():
+            clips = read_json(tmp_path / root / 'clips.json').values()
+            assert ['off_screen' in clip for clip in clips] == [False, True]
+        message, _ = run(*arguments, '--off-screen', 'only')
+        assert "got 'only'" in message
 
     def test_bad_counts_write_nothing(self, tmp_path, run):
         message, output = run(

@@ -6,6 +6,12 @@ in which only the sound tells which of the visible objects belong to the mask.
 Example::
 
     python tools/dataset_converters/synthetic_avsbench.py data/synthetic
+
+With ``--benchmark`` it writes the S4 and MS3 sets that published scores are
+of, whose size, options and seed are fixed::
+
+    python tools/dataset_converters/synthetic_avsbench.py data/benchmark \
+        --benchmark
 """
 
 import argparse
@@ -15,7 +21,10 @@ from pathlib import Path
 
 from mmavs.datasets.layout import LAYOUTS, SPLITS
 from mmavs.datasets.synthetic import (
+    BENCHMARK_VERSION,
     ENCODINGS,
+    OFF_SCREEN_KINDS,
+    benchmark_options,
     plan_clips,
     write_synthetic_avsbench,
 )
@@ -25,10 +34,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from steps.progress import progress_bar  # noqa: E402
 
+# The options that --benchmark fixes, with their defaults without it.
+DEFAULTS = dict(
+    clips=(160, 20, 20),
+    ms3_clips=None,
+    avss_clips=None,
+    silent_share=0.05,
+    off_screen=None,
+    encodings='published',
+    log_mel=False,
+    seed=0,
+)
+
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description='Make a synthetic AVSBench (S4, MS3 and AVSS).'
+        description='Make a synthetic AVSBench (S4, MS3 and AVSS).',
+        argument_default=argparse.SUPPRESS,
     )
     parser.add_argument('out', metavar='OUT', help='folder to write into')
     parser.add_argument(
@@ -43,7 +65,6 @@ def parse_args():
         nargs=3,
         type=int,
         metavar=('TRAIN', 'VAL', 'TEST'),
-        default=(160, 20, 20),
         help='clips per split; VAL and TEST must be 0 or even and at least '
         '4, for AVSS 12; those of AVSS are shared out evenly to v1s, v1m and '
         'v2 (default: 160 20 20)',
@@ -65,14 +86,19 @@ def parse_args():
     parser.add_argument(
         '--silent-share',
         type=float,
-        default=0.05,
         help='MS3, and AVSS but v1s: share of the seconds in which no object '
         'sounds (default: 0.05)',
     )
     parser.add_argument(
+        '--off-screen',
+        choices=OFF_SCREEN_KINDS,
+        help='S4 and MS3: in one scene of eight something unseen sounds '
+        'besides (also); in another one nothing else does (only, not S4) '
+        '(default: none; AVSS always has such scenes)',
+    )
+    parser.add_argument(
         '--encodings',
         choices=ENCODINGS,
-        default='published',
         help='how files are stored: as AVSBench has them, or changing from '
         'clip to clip between all forms that occur (default: published)',
     )
@@ -82,7 +108,14 @@ def parse_args():
         help='also write the log-mel features of the sound, as pickles in '
         'the published form',
     )
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, help='(default: 0)')
+    parser.add_argument(
+        '--benchmark',
+        action='store_true',
+        default=False,
+        help=f'the sets of the benchmark, version {BENCHMARK_VERSION}, S4 and '
+        'MS3; clips, seed and what they are like are fixed',
+    )
     parser.add_argument(
         '--workers',
         type=int,
@@ -92,42 +125,75 @@ def parse_args():
     parser.add_argument(
         '--overwrite',
         action='store_true',
+        default=False,
         help='start anew where a synthetic set is already; nothing else is '
         'ever removed',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    given = [name for name in DEFAULTS if name in args]
+    if args.benchmark and (given or 'avss' in args.subset):
+        names = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+        parser.error(
+            '--benchmark has fixed sets of S4 and MS3, it does not go with '
+            + (names or '--subset avss')
+        )
+    for name, value in DEFAULTS.items():
+        if name not in args:
+            setattr(args, name, value)
+    return args
+
+
+def set_options(args, subset):
+    """What the writer is given for a subset, but for how it works."""
+    if args.benchmark:
+        return benchmark_options(subset)
+    counts = dict(s4=args.clips, ms3=args.ms3_clips, avss=args.avss_clips)
+    return dict(
+        subset=subset,
+        num_clips=dict(zip(SPLITS, counts[subset] or args.clips, strict=True)),
+        seed=args.seed,
+        silent_share=args.silent_share,
+        off_screen=args.off_screen,
+        encodings=args.encodings,
+        log_mel=args.log_mel,
+    )
+
+
+def check_options(options):
+    """Plan a set without writing it.
+
+    Raises:
+        ValueError: If an option is out of its range.
+    """
+    names = ('subset', 'num_clips', 'seed', 'silent_share', 'off_screen')
+    plan_clips(**{name: options[name] for name in names if name in options})
 
 
 def main():
     args = parse_args()
-    subsets = [subset for subset in LAYOUTS if subset in args.subset]
-    counts = dict(s4=args.clips, ms3=args.ms3_clips, avss=args.avss_clips)
-    num_clips = {
-        subset: dict(zip(SPLITS, counts[subset] or args.clips, strict=True))
-        for subset in subsets
-    }
+    sets = [
+        set_options(args, subset)
+        for subset in LAYOUTS
+        if subset in args.subset
+    ]
 
     start = time.perf_counter()
     done = []
     try:
         # what is wrong with any subset is said before the first is written
-        for subset in subsets:
-            plan_clips(subset, num_clips[subset], args.seed, args.silent_share)
-        for subset in subsets:
+        for options in sets:
+            check_options(options)
+        for options in sets:
+            subset = options['subset']
             with progress_bar(subset) as progress:
                 root, is_new = write_synthetic_avsbench(
                     args.out,
-                    subset,
-                    num_clips[subset],
-                    seed=args.seed,
-                    silent_share=args.silent_share,
-                    encodings=args.encodings,
-                    log_mel=args.log_mel,
+                    **options,
                     num_workers=args.workers,
                     overwrite=args.overwrite,
                     progress=progress,
                 )
-            count = sum(num_clips[subset].values())
+            count = sum(options['num_clips'].values())
             state = 'written to' if is_new else 'complete already, reused:'
             done.append(f'{subset}: {count} clips {state} {root}')
     except (ValueError, FileExistsError) as error:

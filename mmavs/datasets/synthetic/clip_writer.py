@@ -76,9 +76,9 @@ def _clip_entry(plan, clip, encoding):
         ],
     )
     if in_semantic:
+        entry.update(subset=plan.subset, frame_size=plan.frame_size)
+    if in_semantic or plan.off_screen:
         entry.update(
-            subset=plan.subset,
-            frame_size=plan.frame_size,
             off_screen=[
                 [names(name) for name in second]
                 for second in plan.sounding_off_screen()

@@ -9,7 +9,14 @@ import json
 import os
 import shutil
 
-__all__ = ['DONE', 'GENERATOR', 'UNDER_WAY', 'is_reusable', 'remove_set']
+__all__ = [
+    'DONE',
+    'GENERATOR',
+    'UNDER_WAY',
+    'is_reusable',
+    'read_options',
+    'remove_set',
+]
 
 GENERATOR = 'synthetic_avsbench'
 DONE, UNDER_WAY = 'generator.json', 'generator.partial.json'
@@ -34,6 +41,29 @@ def _read_marker(path):
         content.get('generator') == GENERATOR
     )
     return content if is_ours else None
+
+
+def read_options(root):
+    """Read how a complete set was made.
+
+    Args:
+        root (Path): folder of the subset.
+
+    Returns:
+        dict: its options, by the names of
+        :func:`writer.write_synthetic_avsbench`, and the ``version`` of the
+        generator.
+
+    Raises:
+        FileNotFoundError: if there is no complete set of ours.
+    """
+    options = _read_marker(root / DONE)
+    if options is None:
+        raise FileNotFoundError(
+            f'{root} holds no complete synthetic set (it has no {DONE} of '
+            'the generator)'
+        )
+    return options
 
 
 def _differences(existing, options):

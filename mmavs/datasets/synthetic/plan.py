@@ -8,24 +8,24 @@ clip does not depend on how many others there are.
 import itertools
 from dataclasses import dataclass
 
-import numpy as np
-
 from mmavs.datasets.layout import LAYOUTS, OFF_SCREEN
 
 from .names import draw_name
 from .randomness import clip_rng
-from .sounding import draw_off_screen, draw_sounding
+from .sounding import add_off_screen, draw_sounding
 from .species import SPECIES, class_name
-from .subsets import SUBSETS, check_num_clips, divide_clips
+from .subsets import (
+    SUBSETS,
+    check_num_clips,
+    choose_off_screen,
+    divide_clips,
+)
 
 __all__ = ['ClipPlan', 'plan_clips']
 
 MAX_SILENT_SHARE = 0.5
 # (H, W) of the scenes in turn where a setting has no size of its own.
 _FRAME_SIZES = ((180, 320), (320, 240), (192, 256))
-# Of every eight scenes, the one in which something unseen sounds besides, and
-# the one in which nothing else does.
-_ALSO, _ONLY = 1, 3
 
 
 @dataclass(frozen=True)
@@ -125,37 +125,7 @@ def _draw_species(subset, rng, forbidden):
     return tuple(pool[i] for i in rng.permutation(len(pool))[:number])
 
 
-def _add_off_screen(subset, scene_index, objects, forbidden, rng):
-    """Let something unseen sound in some scenes.
-
-    Args:
-        subset (str): name of the subset.
-        scene_index (int): decides whether.
-        objects (list[np.ndarray]): what the objects do in both twins, each
-            bool (num_objects, T).
-        forbidden (Container[str]): species that are in view, here or in the
-            scene before; two at least must be left.
-        rng (np.random.Generator): source of randomness.
-
-    Returns:
-        tuple[list[tuple[str]], list[np.ndarray]]: for each twin what is off
-        the screen, another species in each, and its sources, in the order
-        of :attr:`ClipPlan.sounding`.
-    """
-    kind, turn = SUBSETS[subset].off_screen, scene_index % 8
-    is_only = turn == _ONLY and kind == 'only'
-    if not (is_only or (turn == _ALSO and kind)):
-        return [(), ()], objects
-    pool = [name for name in SPECIES if name not in forbidden]
-    unseen = [(pool[i],) for i in rng.permutation(len(pool))[:2]]
-    states = draw_off_screen(objects[0].shape[1], rng)
-    return unseen, [
-        np.vstack([seen & (not is_only), state])
-        for seen, state in zip(objects, states, strict=True)
-    ]
-
-
-def _plan_split(subset, split, count, seed, silent_share):
+def _plan_split(subset, split, count, seed, silent_share, off_screen):
     """Plan the clips of one split of one subset."""
     kind = SUBSETS[subset]
     layout, num_frames = kind.layout, kind.layout.num_frames[subset]
@@ -173,8 +143,8 @@ def _plan_split(subset, split, count, seed, silent_share):
             silent_share,
             clip_rng(*key, 'sounding'),
         )
-        unseen, sounding = _add_off_screen(
-            subset,
+        unseen, sounding = add_off_screen(
+            off_screen,
             scene_index,
             objects,
             {*species, *before},
@@ -204,7 +174,7 @@ def _plan_split(subset, split, count, seed, silent_share):
     return plans
 
 
-def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
+def plan_clips(subset, num_clips, seed=0, silent_share=0.05, off_screen=None):
     """Plan all clips of a setting.
 
     Val and test clips come in twins (indices 2j and 2j + 1): the same
@@ -212,9 +182,10 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
     pairs has nothing in common with what is seen in the other one, so that
     every clip has one to swap the audio with.
 
-    Of every eight scenes of AVSBench-semantic one has a sound without a
-    visible source besides the others (``v1s``, ``v1m``, ``v2``), and one has
-    nothing else (``v1m``, ``v2``). Twins differ in it.
+    Sounds off the screen: of every eight scenes one has a sound without a
+    visible source besides the others (``also``, ``only``), and one has
+    nothing else (``only``). Twins differ in it. AVSBench-semantic has them,
+    ``v1s`` as ``also``, ``v1m`` and ``v2`` as ``only``.
 
     Args:
         subset (str): ``s4``, ``ms3`` or ``avss``; the clips of ``avss`` are
@@ -225,6 +196,7 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
             and ``v1s``): share of the seconds without any sounding object,
             within [0, 0.5]. At least two seconds of a clip sound, so a share
             above 0.2 comes out a little lower.
+        off_screen (str | None): see :func:`subsets.choose_off_screen`.
 
     Returns:
         list[ClipPlan]: train, then val, then test.
@@ -243,8 +215,11 @@ def plan_clips(subset, num_clips, seed=0, silent_share=0.05):
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f'seed must be an integer >= 0, got {seed!r}')
+    kinds = choose_off_screen(off_screen, subset)
     plans = []
     for split, count in check_num_clips(num_clips, subset).items():
         for name, share in divide_clips(subset, split, count).items():
-            plans += _plan_split(name, split, share, seed, silent_share)
+            plans += _plan_split(
+                name, split, share, seed, silent_share, kinds[name]
+            )
     return plans

@@ -1,6 +1,7 @@
 """Which audio to put under a clip to see whether a model listens."""
 
 import itertools
+from collections import defaultdict
 
 from .randomness import clip_rng
 
@@ -16,8 +17,10 @@ def find_sound_pairs(plans):
 
     Returns:
         dict[str, dict[str, str]]: video id -> ``twin``, the clip with the
-        same frames, and ``swapped``, a clip of the same subset and split of
-        which no species, visible or heard, is visible in this one.
+        same frames, and of the same subset and split ``swapped``, a clip of
+        which no species, visible or heard, is visible in this one, and
+        ``same_class``, one of another scene in which, over the whole clip,
+        the same species are heard; left out where there is none.
 
     Raises:
         ValueError: if a split has no such clip.
@@ -29,6 +32,9 @@ def find_sound_pairs(plans):
         if split == 'train':
             continue
         members = list(group)
+        alike = defaultdict(list)
+        for plan in members:
+            alike[_heard(plan)].append(plan)
         strangers = {}
         for species in {frozenset(plan.species) for plan in members}:
             strangers[species] = [
@@ -49,4 +55,20 @@ def find_sound_pairs(plans):
                 twin=members[i ^ 1].video_id,
                 swapped=others[rng.integers(len(others))].video_id,
             )
+            same = [
+                other
+                for other in alike[_heard(plan)]
+                if other.scene_index != plan.scene_index
+            ]
+            if same:
+                pairs[plan.video_id]['same_class'] = same[
+                    rng.integers(len(same))
+                ].video_id
     return pairs
+
+
+def _heard(plan):
+    """All that is heard in a clip, in view or not."""
+    return frozenset(
+        itertools.chain(*plan.sounding_species(), *plan.sounding_off_screen())
+    )

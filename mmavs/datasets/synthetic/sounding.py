@@ -1,12 +1,16 @@
-"""What sounds when, in a clip and in its twin.
-
-All functions return one bool array per twin.
-"""
+"""What sounds when, in a clip and in its twin."""
 
 import numpy as np
 
-__all__ = ['draw_off_screen', 'draw_sounding']
+from .species import SPECIES
 
+__all__ = ['ONLY_SHARE', 'add_off_screen', 'draw_sounding']
+
+# Of every eight scenes, the one in which something unseen sounds besides, and
+# the one in which nothing else does.
+_TURNS, _ALSO, _ONLY = 8, 1, 3
+ONLY_SHARE = 1 / _TURNS
+"""float: of the scenes with ``'only'``, in these nothing in view sounds."""
 # Of the seconds in which something unseen might sound.
 _OFF_SCREEN_SHARE = 0.7
 
@@ -75,17 +79,39 @@ def draw_sounding(changes, num_objects, num_frames, silent_share, rng):
     return _draw_single(num_objects, num_frames, rng)
 
 
-def draw_off_screen(num_frames, rng):
-    """Draw in which seconds something sounds that is not in view.
-
-    Args:
-        num_frames (int): seconds of the clip.
-        rng (np.random.Generator): source of randomness.
-
-    Returns:
-        list[np.ndarray]: two of bool (num_frames,), each at least once True.
-    """
+def _draw_off_screen(num_frames, rng):
+    """For each twin in which seconds something unseen sounds, at least one."""
     while True:
         active = rng.uniform(size=(2, num_frames)) < _OFF_SCREEN_SHARE
         if active.any(1).all():
             return list(active)
+
+
+def add_off_screen(kind, scene_index, objects, forbidden, rng):
+    """Let something unseen sound in some scenes.
+
+    Args:
+        kind (str): one of :data:`subsets.OFF_SCREEN_KINDS`.
+        scene_index (int): decides whether.
+        objects (list[np.ndarray]): what the objects do in both twins, each
+            bool (num_objects, T).
+        forbidden (Container[str]): species that are in view, here or in the
+            scene before; two at least must be left.
+        rng (np.random.Generator): source of randomness.
+
+    Returns:
+        tuple[list[tuple[str]], list[np.ndarray]]: for each twin what is off
+        the screen, another species in each, and its sources, in the order
+        of :attr:`plan.ClipPlan.sounding`.
+    """
+    turn = scene_index % _TURNS
+    is_only = turn == _ONLY and kind == 'only'
+    if not (is_only or (turn == _ALSO and kind != 'none')):
+        return [(), ()], objects
+    pool = [name for name in SPECIES if name not in forbidden]
+    unseen = [(pool[i],) for i in rng.permutation(len(pool))[:2]]
+    states = _draw_off_screen(objects[0].shape[1], rng)
+    return unseen, [
+        np.vstack([seen & (not is_only), state])
+        for seen, state in zip(objects, states, strict=True)
+    ]

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from mmavs.datasets.layout import LAYOUTS, SPLITS, Layout
 
-__all__ = ['SUBSETS', 'Subset', 'check_num_clips', 'divide_clips']
+__all__ = [
+    'OFF_SCREEN_KINDS',
+    'SUBSETS',
+    'Subset',
+    'check_num_clips',
+    'choose_off_screen',
+    'divide_clips',
+]
+
+OFF_SCREEN_KINDS = ('none', 'also', 'only')
+"""tuple[str]: whether what sounds may be out of the picture: never, beside
+an object in view, or in some clips instead of one."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +33,7 @@ class Subset:
             sounds throughout.
         timed_ids: ids end in the start and the end of the clip, in ms.
         digit_ids: some videos have a name of digits only.
-        off_screen: whether what sounds may be out of the picture: never
-            (``''``), beside an object in view (``'also'``), or in some clips
-            instead of one (``'only'``).
+        off_screen: one of :data:`OFF_SCREEN_KINDS`.
     """
 
     setting: str
@@ -32,7 +41,7 @@ class Subset:
     changes: bool
     timed_ids: bool
     digit_ids: bool = True
-    off_screen: str = ''
+    off_screen: str = 'none'
 
     @property
     def layout(self) -> Layout:
@@ -49,6 +58,42 @@ SUBSETS = dict(
     v2=Subset('avss', 0.75, True, True, off_screen='only'),
 )
 """dict[str, Subset]: every subset of every setting by name."""
+
+
+def choose_off_screen(off_screen: str | None, setting: str) -> dict[str, str]:
+    """Choose which sounds out of view the subsets of a setting have.
+
+    Args:
+        off_screen: one of :data:`OFF_SCREEN_KINDS`; None is as ever, nothing
+            in ``s4`` and ``ms3``.
+        setting: ``s4``, ``ms3`` or ``avss``.
+
+    Returns:
+        Subset to one of :data:`OFF_SCREEN_KINDS`.
+
+    Raises:
+        ValueError: if the kind is unknown, or the setting does not have it:
+            the subsets of ``avss`` have their own, and the category of a
+            clip of ``s4`` is what sounds in view.
+    """
+    if off_screen not in (None, *OFF_SCREEN_KINDS):
+        raise ValueError(
+            f'off_screen must be one of {OFF_SCREEN_KINDS}, got {off_screen!r}'
+        )
+    if off_screen is not None and setting == 'avss':
+        raise ValueError(
+            'the subsets of avss have their own sounds off the screen, '
+            f'off_screen must be None, got {off_screen!r}'
+        )
+    if off_screen == 'only' and setting == 's4':
+        raise ValueError(
+            'the category of an s4 clip is what sounds in view, off_screen '
+            "must be 'none' or 'also', got 'only'"
+        )
+    return {
+        name: off_screen or SUBSETS[name].off_screen
+        for name in LAYOUTS[setting].subsets
+    }
 
 
 def check_num_clips(

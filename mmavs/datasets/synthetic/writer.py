@@ -19,7 +19,7 @@ from .subsets import check_num_clips
 
 __all__ = ['GENERATOR_VERSION', 'write_synthetic_avsbench']
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """int: raised whenever the same options give other bytes."""
 
 _PAIRS, _CLIPS = 'sound_pairs.json', 'clips.json'
@@ -50,6 +50,8 @@ def write_synthetic_avsbench(
     num_clips,
     seed=0,
     silent_share=0.05,
+    off_screen=None,
+    benchmark=None,
     encodings='published',
     log_mel=False,
     num_workers=0,
@@ -74,6 +76,11 @@ def write_synthetic_avsbench(
         seed (int): seed of the set.
         silent_share (float): MS3, and AVSS but ``v1s``: share of the seconds
             without any sounding object.
+        off_screen (str | None): sounds without a visible source, ``none``,
+            ``also`` or ``only``, see :func:`plan.plan_clips`; by default
+            none in S4 and MS3, and in AVSS those of its subsets.
+        benchmark (str | None): a version that ``generator.json`` is to name,
+            see :func:`benchmark.benchmark_options`.
         encodings (str): ``published`` writes files as AVSBench has them,
             ``mixed`` in turn in all forms that occur, see :mod:`encodings`.
         log_mel (bool): also write the log-mel features of the sound, as
@@ -94,7 +101,7 @@ def write_synthetic_avsbench(
     """
     if num_workers < 0:
         raise ValueError(f'num_workers must be >= 0, got {num_workers}')
-    plans = plan_clips(subset, num_clips, seed, silent_share)
+    plans = plan_clips(subset, num_clips, seed, silent_share, off_screen)
     choose_encoding(plans[0], encodings)  # says early if there is no such
     layout = LAYOUTS[subset]
     root = Path(root) / layout.root
@@ -108,6 +115,10 @@ def write_synthetic_avsbench(
         silent_share=None if subset == 's4' else silent_share,
     )
     # Sets without these have no such entries, the older ones among them.
+    if off_screen not in (None, 'none'):
+        options.update(off_screen=off_screen)
+    if benchmark is not None:
+        options.update(benchmark=benchmark)
     if encodings != 'published':
         options.update(encodings=encodings)
     if log_mel:
