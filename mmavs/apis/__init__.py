@@ -1,6 +1,10 @@
 """Python entry points."""
 
-from mmavs.apis.sound_conditions import evaluate_sound_conditions
+from mmavs.apis.listening import evaluate_listening
+from mmavs.apis.sound_predictions import (
+    SoundPredictions,
+    predict_under_sounds,
+)
 from mmavs.inference.inferencer import AVSInferencer
 from mmavs.inference.predictions import FramePrediction, VideoPrediction
 from mmavs.inference.recordings import (
@@ -20,11 +24,13 @@ __all__ = [
     'FrameFolderRecording',
     'FramePrediction',
     'Recording',
+    'SoundPredictions',
     'VideoPrediction',
     'VideoRecording',
-    'evaluate_sound_conditions',
+    'evaluate_listening',
     'list_inputs',
     'open_recording',
+    'predict_under_sounds',
     'replace_sound',
     'write_prediction',
 ]

@@ -34,8 +34,9 @@ def replace_sound(
 ) -> Recording:
     """Give a recording another sound.
 
-    The conditions of :class:`mmavs.datasets.transforms.SoundCondition` for
-    recordings of any length: the same silence and the same noise.
+    What the conditions of :mod:`mmavs.datasets.sound_conditions` are to a
+    clip, for recordings of any length: the noise does not end, and is the
+    same for all of them.
 
     Args:
         recording: The recording; its frames stay.

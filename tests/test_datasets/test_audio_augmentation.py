@@ -14,7 +14,6 @@ from torchaudio.functional import mask_along_axis
 
 from mmavs.datasets import LoadAudio, SoundCondition, VGGishLogMel
 from mmavs.datasets.transforms.random_gain import apply_gain
-from mmavs.datasets.transforms.random_noise import add_noise, coloured_noise
 from mmavs.datasets.transforms.random_time_shift import shift_sound
 from mmavs.datasets.transforms.spec_augment import (
     SILENCE,
@@ -23,6 +22,7 @@ from mmavs.datasets.transforms.spec_augment import (
     mask_log_mel,
 )
 from mmavs.functional.log_mel import vggish_log_mel
+from mmavs.functional.sounds import coloured_noise, mix_at_snr
 
 NUM_FRAMES = 5
 RATE_HZ = 16000
@@ -321,12 +321,12 @@ def test_both_colours_are_drawn():
 def test_noise_over_silence_has_a_level(floor_dbfs):
     silent = np.zeros(80000, np.float32)
     noise = coloured_noise(80000, RATE_HZ, 'white', np.random.default_rng(0))
-    noisy = add_noise(silent, noise, 15, floor_dbfs)
+    noisy = mix_at_snr(silent, noise, 15, floor_dbfs)
     level_dbfs = 10 * np.log10(np.mean(noisy.astype(np.float64) ** 2))
     assert abs(level_dbfs - (floor_dbfs - 15)) < 0.01
     # A clip at the floor and a silent one get the same noise.
     tone = 10 ** (floor_dbfs / 20) * np.resize(np.float32([1, -1]), 80000)
-    assert np.allclose(add_noise(tone, noise, 15, floor_dbfs) - tone, noisy)
+    assert np.allclose(mix_at_snr(tone, noise, 15, floor_dbfs) - tone, noisy)
 
 
 def test_silence_with_noise_still_looks_silent():

@@ -23,14 +23,11 @@ from mmavs.datasets import (
     LoadAudio,
     LoadAVSMask,
     PackAVSInputs,
-    SoundCondition,
     VGGishLogMel,
-    with_sound_condition,
 )
 from mmavs.datasets.transforms.load_avs_mask import decode_binary_mask
 from mmavs.datasets.transforms.pack_avs_inputs import digest_array
 from mmavs.functional.log_mel import vggish_log_mel
-from mmavs.functional.sounds import white_noise
 
 LOAD = [dict(type='LoadImageFromFile'), dict(type='LoadAVSMask')]
 
@@ -369,88 +366,6 @@ def test_log_mel_needs_16_khz(clip):
     results = LoadAudio(sample_rate_hz=8000)(clip)
     with pytest.raises(ValueError, match='a.wav.*16000 Hz, got 8000'):
         VGGishLogMel()(results)
-
-
-# -------------------------------------------------------- sound conditions
-
-
-def with_pairs(clip, tmp_path):
-    paths = {}
-    for relation in ('twin', 'swapped'):
-        paths[relation] = str(tmp_path / f'{relation}.wav')
-        save_audio(paths[relation], waveform_of(relation, 20000))
-    return dict(clip, paired_audio_paths=paths)
-
-
-@pytest.mark.parametrize('condition', ['twin', 'swapped'])
-def test_paired_sound(clip, tmp_path, condition):
-    clip = with_pairs(clip, tmp_path)
-    results = SoundCondition(condition)(LoadAudio()(clip))
-    expected = load_audio(tmp_path / f'{condition}.wav')['waveform']
-    assert np.array_equal(results['waveform'], expected)
-    assert results['sound_condition'] == condition
-    assert results['audio_path'].endswith('a.wav')
-
-
-def test_matched_and_silence(clip):
-    own = LoadAudio()(dict(clip))['waveform']
-    matched = SoundCondition()(LoadAudio()(dict(clip)))
-    assert np.array_equal(matched['waveform'], own)
-    muted = SoundCondition('silence')(LoadAudio()(dict(clip)))
-    log_mel = VGGishLogMel()(muted)['log_mel']
-    assert log_mel.shape == (5, 1, 96, 64)
-    assert np.allclose(log_mel, np.log(0.01), atol=1e-6)
-
-
-def test_noise_in_the_place_of_the_sound(clip):
-    """The same noise for every clip, of the clip's own length."""
-    own = LoadAudio()(dict(clip))['waveform']
-    results = SoundCondition('noise')(LoadAudio()(dict(clip)))
-    assert results['sound_condition'] == 'noise'
-    assert results['waveform'].dtype == np.float32
-    assert np.array_equal(results['waveform'], white_noise(len(own)))
-    assert VGGishLogMel()(results)['log_mel'].shape == (5, 1, 96, 64)
-
-
-def test_sound_condition_errors(clip, tmp_path):
-    with pytest.raises(ValueError, match="'matched', 'noise'.*got 'loud'"):
-        SoundCondition('loud')
-    with pytest.raises(ValueError, match="'same' has no 'twin'.*pairs_file"):
-        SoundCondition('twin')(LoadAudio()(dict(clip)))
-    paired = with_pairs(clip, tmp_path)
-    save_audio(tmp_path / 'twin.wav', np.zeros(100))
-    with pytest.raises(ValueError, match='twin.wav.*15600'):
-        VGGishLogMel()(SoundCondition('twin')(LoadAudio()(paired)))
-
-
-def test_with_sound_condition():
-    pipeline = [
-        dict(type='ClipTransform', transforms=LOAD),
-        dict(type='LoadAudio', backend_args=dict(backend='local')),
-        dict(type='VGGishLogMel'),
-    ]
-    before = copy.deepcopy(pipeline)
-    silent = with_sound_condition(pipeline, 'silence')
-    assert pipeline == before
-    assert [step['type'] for step in silent] == [
-        'ClipTransform',
-        'LoadAudio',
-        'SoundCondition',
-        'VGGishLogMel',
-    ]
-    assert silent[2]['condition'] == 'silence'
-    assert silent[2]['backend_args'] == dict(backend='local')
-    twin = with_sound_condition(silent, 'twin')
-    assert len(twin) == 4
-    assert twin[2]['condition'] == 'twin'
-    assert silent[2]['condition'] == 'silence'
-    for loader in (LoadAudio, 'mmseg.LoadAudio'):
-        changed = with_sound_condition([dict(type=loader)], 'silence')
-        assert changed[1]['type'] == 'SoundCondition'
-    with pytest.raises(ValueError, match="LoadAudio.*'VGGishLogMel'"):
-        with_sound_condition([dict(type='VGGishLogMel')], 'silence')
-    with pytest.raises(ValueError, match="got 'loud'"):
-        with_sound_condition(pipeline, 'loud')
 
 
 # ------------------------------------------------------------------- pack

@@ -54,7 +54,7 @@ def test_matched_is_the_recording_itself():
 
 
 @pytest.mark.parametrize('name', ['silence', 'noise'])
-def test_made_sounds_are_those_of_the_sound_condition(name):
+def test_made_sounds(name):
     recording = replace_sound(arrays(5), name)
     expected = white_noise(5 * RATE_HZ)
     if name == 'silence':

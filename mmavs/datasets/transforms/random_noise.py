@@ -13,76 +13,11 @@ from mmavs.datasets.transforms.audio_augmentation import (
     AudioAugmentation,
     check_range,
 )
-
-# colour -> a, the power density falls as 1 / f^a
-NOISE_EXPONENTS = dict(white=0.0, pink=1.0)
-# Nothing below is heard, nor seen by the front end (125 Hz and up), but most
-# of the power of pink noise would lie there and count in the SNR.
-LOWEST_HZ = 20.0
-
-
-def coloured_noise(
-    num_samples: int,
-    sample_rate_hz: float,
-    colour: str,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Draw Gaussian noise whose power density falls as a power of f.
-
-    Args:
-        num_samples: S, at least 2.
-        sample_rate_hz: The rate of the samples.
-        colour: A name in ``NOISE_EXPONENTS``.
-        generator: Where the numbers come from.
-
-    Shapes:
-        - return: (S,) float32.
-
-    Returns:
-        np.ndarray: Noise of mean 0 and RMS 1, exactly.
-
-    Raises:
-        ValueError: If a single sample is asked for: it has no spectrum.
-
-    Equation:
-        Inverse FFT of f^(-a/2) times complex normal numbers, for f of at
-        least 20 Hz (Timmer and König, 1995).
-    """
-    if num_samples < 2:
-        raise ValueError(f'noise needs at least 2 samples, got {num_samples}')
-    frequency_hz = np.fft.rfftfreq(num_samples, 1 / sample_rate_hz)
-    amplitude = np.zeros_like(frequency_hz)
-    heard = frequency_hz >= LOWEST_HZ
-    amplitude[heard] = frequency_hz[heard] ** (-NOISE_EXPONENTS[colour] / 2)
-    real, imaginary = generator.standard_normal((2, len(amplitude)))
-    noise = np.fft.irfft(amplitude * (real + 1j * imaginary), num_samples)
-    return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
-
-
-def add_noise(
-    waveform: np.ndarray,
-    noise: np.ndarray,
-    snr_db: float,
-    floor_dbfs: float = -60.0,
-) -> np.ndarray:
-    """Add noise at a signal-to-noise ratio.
-
-    Args:
-        waveform: The signal.
-        noise: Noise of RMS 1.
-        snr_db: Ratio of their powers over the whole clip.
-        floor_dbfs: A signal softer than this counts as this loud, so that
-            the noise of a silent clip has a level, a very low one.
-
-    Shapes:
-        - waveform, noise, return: (S,) float32.
-
-    Returns:
-        np.ndarray: Signal and noise.
-    """
-    rms = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
-    level = max(rms, 10 ** (floor_dbfs / 20)) * 10 ** (-snr_db / 20)
-    return waveform + np.float32(level) * noise
+from mmavs.functional.sounds import (
+    NOISE_EXPONENTS,
+    coloured_noise,
+    mix_at_snr,
+)
 
 
 class NoiseDraw(NamedTuple):
@@ -151,7 +86,7 @@ class RandomNoise(AudioAugmentation):
             drawn.colour,
             np.random.default_rng(drawn.seed),
         )
-        return add_noise(
+        return mix_at_snr(
             results['waveform'], noise, drawn.snr_db, self.floor_dbfs
         )
 

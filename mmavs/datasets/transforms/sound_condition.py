@@ -1,104 +1,59 @@
 """What a clip sounds like: its own audio, another's, noise, or nothing."""
 
 import copy
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmavs.datasets.transforms.load_audio import LoadAudio, load_waveform
-from mmavs.functional.sounds import silence, white_noise
-
-Load = Callable[[str], np.ndarray]
-
-
-def matched_sound(results: dict, load: Load) -> np.ndarray:
-    """Return the clip's own waveform."""
-    return results['waveform']
-
-
-def muted_sound(results: dict, load: Load) -> np.ndarray:
-    """Return zero samples, as many as the clip's own waveform has."""
-    return silence(len(results['waveform']))
-
-
-def noise_sound(results: dict, load: Load) -> np.ndarray:
-    """Return white noise, as long as the clip's own waveform."""
-    return white_noise(len(results['waveform']))
-
-
-def paired_sound(results: dict, load: Load, relation: str) -> np.ndarray:
-    """Load the waveform of the clip that is paired by ``relation``."""
-    paths = results.get('paired_audio_paths', {})
-    if relation not in paths:
-        raise ValueError(
-            f'clip {results.get("video_id", "?")!r} has no {relation!r} '
-            f'pair, only {sorted(paths)}: give the dataset a pairs_file, a '
-            f'JSON file {{video_id: {{"{relation}": video_id}}}}'
-        )
-    return load(paths[relation])
-
-
-# Conditions that need the pairs file of a dataset.
-PAIRED_CONDITIONS = ('twin', 'swapped')
-
-# name -> (results after LoadAudio, loader) -> waveform
-SOUND_CONDITIONS: dict[str, Callable[[dict, Load], np.ndarray]] = dict(
-    matched=matched_sound,
-    silence=muted_sound,
-    noise=noise_sound,
-    **{
-        name: partial(paired_sound, relation=name)
-        for name in PAIRED_CONDITIONS
-    },
+from mmavs.datasets.errors import DataError
+from mmavs.datasets.sound_conditions import (
+    SOUND_CONDITIONS,
+    condition_rng,
+    parse_condition,
 )
-
-
-def check_sound_condition(condition: str) -> None:
-    """Raise a ValueError unless ``condition`` is a known name."""
-    if condition not in SOUND_CONDITIONS:
-        raise ValueError(
-            f'sound condition must be one of {sorted(SOUND_CONDITIONS)}, '
-            f'got {condition!r}'
-        )
+from mmavs.datasets.transforms.load_audio import LoadAudio, load_waveform
 
 
 @TRANSFORMS.register_module()
 class SoundCondition(BaseTransform):
-    """Replace the waveform of a clip, to test whether a model listens.
+    """Change the waveform of a clip, to test whether a model listens.
 
     Comes right after ``LoadAudio``, so every condition passes through the
-    same front end. Another condition is one more function in
-    ``SOUND_CONDITIONS``.
+    same front end. What the conditions are:
+    :mod:`mmavs.datasets.sound_conditions`; another one is one more function
+    in its ``SOUND_CONDITIONS``. What is random in them depends on the seed,
+    the clip's id and the name of the condition, and on nothing else.
 
     Required keys: ``waveform``, ``sample_rate_hz``; ``paired_audio_paths``
-    for 'twin' and 'swapped'.
-    Changed key: ``waveform``. Added keys: ``sound_condition``, and
-    ``played_audio_path`` if another file was loaded.
+    for those that play another clip; ``video_id`` for noise and shuffle,
+    ``num_frames`` for shuffle.
+    Changed key: ``waveform``. Added keys: ``sound_condition``, its text, and
+    ``played_audio_path`` if another file takes the place of the clip's.
 
     Args:
-        condition (str): 'matched' keeps the clip's own audio, 'silence'
-            mutes it, 'noise' puts white noise in its place, the same for
-            every clip, 'twin' and 'swapped' take the audio of the clip that
-            the dataset's pairs file names. Defaults to 'matched'.
+        condition (str): ``NAME`` or ``NAME@PARAMETER``. Defaults to
+            'matched', which keeps the clip's own audio.
+        seed (int): What noise is drawn, and what order. Defaults to 0.
         backend_args (dict, optional): Arguments of the file backend.
 
     Raises:
-        ValueError: If the condition is unknown or the clip has no such
-            pair.
+        ValueError: If the condition is unknown, the clip has no such pair,
+            is shorter than a shift, or has not two patches to shuffle.
     """
 
     def __init__(
-        self, condition: str = 'matched', backend_args: dict | None = None
+        self,
+        condition: str = 'matched',
+        seed: int = 0,
+        backend_args: dict | None = None,
     ) -> None:
-        check_sound_condition(condition)
-        self.condition = condition
+        self.condition = parse_condition(condition)
+        self.seed = seed
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        """Replace ``results['waveform']``.
+        """Change ``results['waveform']``.
 
         Args:
             results: Results of the clip.
@@ -106,36 +61,47 @@ class SoundCondition(BaseTransform):
         Returns:
             dict: The same results with the waveform of the condition.
         """
-
+        condition, clip = self.condition, results.get('video_id', '?')
         if 'waveform' not in results:
             raise ValueError(
-                f'clip {results.get("video_id", "?")!r} came as a log-mel: '
-                "a sound condition needs waveforms, LoadAudio(source='wav')"
+                f'clip {clip!r} came as a log-mel: a sound condition needs '
+                "waveforms, LoadAudio(source='wav')"
             )
 
         def load(path: str) -> np.ndarray:
-            results['played_audio_path'] = path
             return load_waveform(
                 path, results['sample_rate_hz'], self.backend_args
             )
 
-        results['waveform'] = SOUND_CONDITIONS[self.condition](results, load)
-        results['sound_condition'] = self.condition
+        rng = condition_rng(self.seed, clip, condition.name)
+        play = SOUND_CONDITIONS[condition.name]
+        try:
+            results['waveform'] = play(results, condition, load, rng)
+        except DataError:  # names the file
+            raise
+        except ValueError as error:
+            raise ValueError(
+                f'clip {clip!r} under {condition.text}: {error}'
+            ) from error
+        results['sound_condition'] = condition.text
         return results
 
     def __repr__(self) -> str:
         return (
-            f'{self.__class__.__name__}(condition={self.condition!r}, '
-            f'backend_args={self.backend_args})'
+            f'{self.__class__.__name__}(condition={self.condition.text!r}, '
+            f'seed={self.seed}, backend_args={self.backend_args})'
         )
 
 
-def with_sound_condition(pipeline: list[dict], condition: str) -> list[dict]:
+def with_sound_condition(
+    pipeline: list[dict], condition: str, seed: int = 0
+) -> list[dict]:
     """Return a copy of a config pipeline that plays another sound.
 
     Args:
         pipeline: Transform configs, ``LoadAudio`` among them.
-        condition: A name in ``SOUND_CONDITIONS``.
+        condition: Text of a condition.
+        seed: That of :class:`SoundCondition`.
 
     Returns:
         list[dict]: The pipeline with the condition right after
@@ -145,7 +111,7 @@ def with_sound_condition(pipeline: list[dict], condition: str) -> list[dict]:
         ValueError: If the condition is unknown or the pipeline loads no
             audio.
     """
-    check_sound_condition(condition)
+    condition = parse_condition(condition).text
     pipeline = copy.deepcopy(list(pipeline))
     loaders = _positions(pipeline, LoadAudio)
     if not loaders:
@@ -155,7 +121,7 @@ def with_sound_condition(pipeline: list[dict], condition: str) -> list[dict]:
         )
     present = _positions(pipeline, SoundCondition)
     if present:
-        pipeline[present[0]]['condition'] = condition
+        pipeline[present[0]].update(condition=condition, seed=seed)
     else:
         backend_args = pipeline[loaders[0]].get('backend_args')
         pipeline.insert(
@@ -163,6 +129,7 @@ def with_sound_condition(pipeline: list[dict], condition: str) -> list[dict]:
             dict(
                 type='SoundCondition',
                 condition=condition,
+                seed=seed,
                 backend_args=backend_args,
             ),
         )
