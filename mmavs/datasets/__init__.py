@@ -7,6 +7,7 @@ from mmavs.datasets.avsbench import (
 )
 from mmavs.datasets.avsbench_semantic import AVSBenchSemanticDataset
 from mmavs.datasets.errors import DataError, MissingDataError
+from mmavs.datasets.negative_sounds import NegativeSounds
 from mmavs.datasets.samplers import SameLengthBatchSampler
 from mmavs.datasets.transforms import (
     ClipTransform,
@@ -14,6 +15,7 @@ from mmavs.datasets.transforms import (
     LoadAVSMask,
     LoadFrame,
     MixAudio,
+    NegativeSound,
     PackAudioTags,
     PackAVSInputs,
     RandomGain,
@@ -38,6 +40,8 @@ __all__ = [
     'LoadFrame',
     'MissingDataError',
     'MixAudio',
+    'NegativeSound',
+    'NegativeSounds',
     'PackAVSInputs',
     'PackAudioTags',
     'RandomGain',

@@ -303,6 +303,7 @@ def test_sound_is_augmented_in_training_of_the_strong_configs_only():
         config = Config.fromfile(path)
         for loader in ('train', 'val', 'test'):
             dataset = config[f'{loader}_dataloader'].dataset
+            dataset = dataset.get('dataset', dataset)  # of NegativeSounds
             for part in dataset.get('datasets', [dataset]):
                 names = set(filter(is_of_audio, steps_of(part.pipeline)))
                 strong = loader == 'train' and path in STRONG

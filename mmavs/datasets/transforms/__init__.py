@@ -5,6 +5,7 @@ from mmavs.datasets.transforms.load_audio import LoadAudio
 from mmavs.datasets.transforms.load_avs_mask import LoadAVSMask
 from mmavs.datasets.transforms.load_frame import LoadFrame
 from mmavs.datasets.transforms.mix_audio import MixAudio
+from mmavs.datasets.transforms.negative_sound import NegativeSound
 from mmavs.datasets.transforms.pack_audio_tags import PackAudioTags
 from mmavs.datasets.transforms.pack_avs_inputs import PackAVSInputs
 from mmavs.datasets.transforms.random_gain import RandomGain
@@ -24,6 +25,7 @@ __all__ = [
     'LoadAudio',
     'LoadFrame',
     'MixAudio',
+    'NegativeSound',
     'PackAVSInputs',
     'PackAudioTags',
     'RandomGain',
