@@ -97,6 +97,11 @@ def sheets(work: Path, subset: str) -> Path:
     return work / f'{subset}_sheets' / 'vis_data' / 'vis_image'
 
 
+def listening(work: Path, subset: str) -> Path:
+    """The scores under the right sound and under wrong ones."""
+    return work / f'{subset}_listen' / 'listening.json'
+
+
 def plan(args: argparse.Namespace) -> list[Step]:
     """All steps, in order."""
     work, data = Path(args.work_dir), Path(args.data)
@@ -164,16 +169,15 @@ def plan(args: argparse.Namespace) -> list[Step]:
                 f'listen_{subset}',
                 'Test it with the right sound and with wrong ones',
                 (
-                    'tools/analysis_tools/sound_conditions.py',
+                    'tools/analysis_tools/listen.py',
                     config,
                     f'BEST:{out}',
                     *('--conditions', *CONDITIONS),
-                    *('--work-dir', str(work / f'{subset}_listen')),
-                    *('--out', str(work / f'{subset}_listen.json')),
+                    *('--out', str(work / f'{subset}_listen')),
                     '--cfg-options',
                     *common,
                 ),
-                output=work / f'{subset}_listen.json',
+                output=listening(work, subset),
             ),
         ]
         previous = out
@@ -225,12 +229,15 @@ def summarise(work: Path, seconds: dict[str, float]) -> dict:
     """Scores of both sets and the seconds of every step."""
     summary: dict = {}
     for subset in ('s4', 'ms3'):
-        scores = json.loads((work / f'{subset}_listen.json').read_text())
+        report = json.loads(listening(work, subset).read_text())
+        found = report['conditions']
         summary[subset] = dict(
-            mIoU=scores['matched']['mIoU'], F=scores['matched']['F']
+            mIoU=found['matched']['mIoU']['value'],
+            F=found['matched']['F']['value'],
         )
         for condition in CONDITIONS[1:]:
-            summary[subset][f'mIoU_{condition}'] = scores[condition]['mIoU']
+            value = found[condition]['mIoU']['value']
+            summary[subset][f'mIoU_{condition}'] = value
     seconds = {name: round(value, 1) for name, value in seconds.items()}
     seconds['total'] = round(sum(seconds.values()), 1)
     summary['seconds'] = seconds

@@ -14,9 +14,19 @@ import torch
 from mmseg.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
-MATCHED = dict(mIoU=0.7, F=0.8)
+# Part of what tools/analysis_tools/listen.py writes.
 SCORES = dict(
-    matched=MATCHED, twin=dict(mIoU=0.1, F=0.2), swapped=dict(mIoU=0.3, F=0.2)
+    conditions={
+        name: {
+            measure: dict(value=value, low=0.0, high=1.0)
+            for measure, value in dict(mIoU=miou, F=0.8, gap=gap).items()
+        }
+        for name, miou, gap in (
+            ('matched', 0.7, 0.0),
+            ('twin', 0.1, 0.6),
+            ('swapped', 0.3, 0.4),
+        )
+    }
 )
 
 
@@ -176,12 +186,11 @@ def test_commands(fake, inputs):
     # What the user sets comes last and wins.
     assert train[-6:] == [*common, more[1]]
     assert listen == [
-        'tools/analysis_tools/sound_conditions.py',
+        'tools/analysis_tools/listen.py',
         config,
         str(run / 'train' / 'iter_60.pth'),
         *('--conditions', 'matched', 'twin', 'swapped'),
-        *('--work-dir', str(run / 'listen')),
-        *('--out', str(run / 'listen.json')),
+        *('--out', str(run / 'listen')),
         '--cfg-options',
         *common,
         more[1],
@@ -271,7 +280,7 @@ def test_what_changes_is_done_again(fake, inputs, monkeypatch, tmp_path):
     marker = Path(data, 'Single-source', 'generator.json')
     marker.write_text(marker.read_text().replace('16', '8'))
     assert fake.run(*inputs)[1] == both
-    (fake.work / 'runs' / 'new_seed0' / 'listen.json').unlink()
+    (fake.work / 'runs' / 'new_seed0' / 'listen' / 'listening.json').unlink()
     assert fake.run(*inputs)[1] == ['new_seed0_listen']
 
 

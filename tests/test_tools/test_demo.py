@@ -33,10 +33,9 @@ def demo(monkeypatch, tmp_path):
         if step.name == module.fail_at:
             raise SystemExit('killed')
         if step.name.startswith('listen'):
-            scores = dict(mIoU=0.5, F=0.6)
-            step.output.write_text(
-                json.dumps(dict.fromkeys(module.CONDITIONS, scores))
-            )
+            scores = dict(mIoU=dict(value=0.5), F=dict(value=0.6))
+            found = dict.fromkeys(module.CONDITIONS, scores)
+            step.output.write_text(json.dumps(dict(conditions=found)))
         elif step.name.startswith('test'):
             step.output.mkdir(exist_ok=True)
         elif step.name.startswith('video'):
@@ -115,7 +114,7 @@ def test_another_seed_or_source_starts_over(demo):
 
 def test_what_was_removed_is_made_again(demo):
     demo.main_with()
-    (demo.work / 's4_listen.json').unlink()
+    (demo.work / 's4_listen' / 'listening.json').unlink()
     assert demo.main_with() == ['listen_s4']
 
 

@@ -17,34 +17,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 import mmavs  # noqa: F401 (registers the components)
 
 # What this script shares with tools/demo.py lies a folder above it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from steps.pool import (  # noqa: E402
+    environment,
+    perform_all,
+    perform_first,
+    show_failures,
+)
 from steps.runner import (  # noqa: E402
     ROOT,
-    Step,
     StepError,
     StepRunner,
     digest,
@@ -63,7 +59,6 @@ from steps.variants import Run, find_variants, plan_runs  # noqa: E402
 
 # How the names of what this script writes begin.
 OWN = ('audio', 'logs', 'runs', 'summary', 'variants.json')
-ITERATION = re.compile(r'Iter\(train\) \[ *(\d+)/')
 console = Console(highlight=False)
 
 
@@ -156,15 +151,6 @@ def parse_args(variants: Sequence[str]) -> argparse.Namespace:
     return args
 
 
-def environment(jobs: int) -> dict[str, str]:
-    """Variables that share the cores out among the jobs."""
-    if 'OMP_NUM_THREADS' in os.environ:
-        return {}
-    # One core of each job is left to the process that loads its data.
-    threads = str(max(1, (os.cpu_count() or 1) // jobs - 1))
-    return dict(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
-
-
 def prepare_inputs(args: argparse.Namespace, runner: StepRunner) -> Path:
     """Make the clips and the audio network, unless they are there.
 
@@ -178,7 +164,7 @@ def prepare_inputs(args: argparse.Namespace, runner: StepRunner) -> Path:
     if not s4_marker(data).exists():
         step = data_step(data, 0, args.clips)
         script = fingerprint('mmavs/datasets/synthetic', step.command[0])
-        _prepare(runner, step, digest(script, *step.command))
+        perform_first(runner, step, digest(script, *step.command))
     if args.audio_weights:
         return Path(args.audio_weights)
     step = audio_step(Path(args.work_dir) / 'audio', data, seed=0)
@@ -186,114 +172,8 @@ def prepare_inputs(args: argparse.Namespace, runner: StepRunner) -> Path:
         'mmavs', 'configs/_base_/default_runtime.py', *step.command[:2]
     )
     key = digest(sources, s4_marker(data).read_text(), *step.command)
-    _prepare(runner, step, key)
+    perform_first(runner, step, key)
     return step.output
-
-
-def _prepare(runner: StepRunner, step: Step, key: str) -> None:
-    if runner.is_done(step, key):
-        return
-    console.print(f'[bold]{step.purpose}[/bold]')
-    try:
-        runner.perform(step, key)
-    except StepError as error:
-        console.print(error.tail, markup=False, soft_wrap=True)
-        raise SystemExit(str(error)) from None
-
-
-def perform_all(
-    runs: Sequence[Run], runner: StepRunner, jobs: int
-) -> dict[Run, StepError]:
-    """Do what is not done of all runs, some at a time.
-
-    Returns:
-        The runs that failed, and how.
-    """
-    failures: dict[Run, StepError] = {}
-    todo = [run for run in runs if run.remaining(runner)]
-    if len(todo) < len(runs):
-        console.print(f'{len(runs) - len(todo)} of {len(runs)} done before')
-    with (
-        Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            TextColumn('{task.percentage:>3.0f} %'),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            # Over all that was done: tests are slower than trainings.
-            speed_estimate_period=float('inf'),
-            disable=not console.is_terminal,
-        ) as bar,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-        sizes = (run.size(run.remaining(runner)) for run in todo)
-        everything = bar.add_task('all', total=sum(sizes))
-        futures = {
-            pool.submit(perform, run, runner, jobs, bar, everything): run
-            for run in todo
-        }
-        try:
-            for future in as_completed(futures):
-                run, error = futures[future], future.exception()
-                if error is None:
-                    result = f'mIoU {run.scores()["mIoU"]:.3f}'
-                elif isinstance(error, StepError):
-                    failures[run] = error
-                    result = '[red]failed[/red]'
-                else:
-                    raise error
-                left = bar.tasks[0].time_remaining
-                left = f'; about {left / 60:.0f} min left' if left else ''
-                console.print(f'{run.title}: {result}{left}')
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            runner.stop()
-            raise
-    return failures
-
-
-def perform(
-    run: Run, runner: StepRunner, jobs: int, bar: Progress, everything: TaskID
-) -> None:
-    """Do what is not done of a run.
-
-    Args:
-        run: what to do.
-        runner: who does it.
-        jobs: how many runs are done at a time.
-        bar: gets a line for this run, while it lasts.
-        everything: the line of all runs.
-
-    Raises:
-        StepError: if one of the commands fails.
-    """
-    steps = run.remaining(runner)
-    own = bar.add_task(run.title, total=run.size(steps))
-    reached = 0
-
-    def reach(position: int) -> None:
-        nonlocal reached
-        for task in (own, everything):
-            bar.advance(task, position - reached)
-        reached = position
-
-    def watch(line: str) -> None:
-        # The training, if any, is the first of the steps.
-        match = ITERATION.search(line)
-        if match:
-            reach(int(match[1]))
-
-    try:
-        for number, step in enumerate(steps, 1):
-            console.print(f'[bold]{step.purpose}[/bold]')
-            key = run.keys[step]
-            before = runner.record(step, key).get('jobs', 1)
-            runner.perform(step, key, watch, jobs=max(jobs, before))
-            reach(run.size(steps[:number]))
-    finally:
-        reach(run.size(steps))
-        bar.remove_task(own)
 
 
 def count_parameters(config: str, options: Sequence[str]) -> int:
@@ -389,10 +269,7 @@ def main() -> int:
         f'{summary["minutes"]:.1f} min of work, all runs added up. '
         f'The numbers: {work / "summary.json"} and {work / "summary.md"}'
     )
-    for run, error in failures.items():
-        console.print(f'[red]{run.title}[/red]')
-        console.print(error.tail, style='dim', markup=False, soft_wrap=True)
-        console.print(str(error), markup=False, soft_wrap=True)
+    show_failures(failures, console)
     return 1 if failures else 0
 
 

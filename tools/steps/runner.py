@@ -6,6 +6,7 @@ would compute something else by now starts anew.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -16,13 +17,19 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
+_DOCUMENTED = (
+    ast.Module,
+    ast.ClassDef,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+)
 
 
 @dataclass(frozen=True)
@@ -233,11 +240,45 @@ def fingerprint(*sources: str) -> str:
             root of the repository.
     """
     parts = []
+    for file in python_files(sources):
+        parts += [file.relative_to(ROOT).as_posix(), file.read_text()]
+    return digest(*parts)
+
+
+def code_fingerprint(*sources: str, without: Sequence[str] = ()) -> str:
+    """Hash of what Python sources do.
+
+    Comments, docstrings and the layout of the text do not count.
+
+    Args:
+        *sources: as those of :func:`fingerprint`.
+        without: files and folders below them that are left out.
+    """
+    left_out = set(python_files(without))
+    parts = []
+    for file in python_files(sources):
+        if file not in left_out:
+            name = file.relative_to(ROOT).as_posix()
+            parts += [name, _code(file.read_text())]
+    return digest(*parts)
+
+
+def python_files(sources: Iterable[str]) -> Iterator[Path]:
+    """Files, and those below folders, in a fixed order."""
     for source in sources:
         path = ROOT / source
-        for file in sorted(path.rglob('*.py')) if path.is_dir() else [path]:
-            parts += [file.relative_to(ROOT).as_posix(), file.read_text()]
-    return digest(*parts)
+        yield from sorted(path.rglob('*.py')) if path.is_dir() else [path]
+
+
+def _code(text: str) -> str:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, _DOCUMENTED)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def prepare(records: Path, own: tuple[str, ...], fresh: bool) -> None:

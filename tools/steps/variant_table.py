@@ -71,10 +71,16 @@ def describe(summary: dict) -> str:
 
 def markdown(summary: dict) -> str:
     """The table as GitHub shows it."""
-    heads, rows = table_rows(summary)
+    rows = markdown_rows(*table_rows(summary))
+    return f'{rows}\n\n{describe(summary)}\n'
+
+
+def markdown_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of names and numbers as GitHub shows it."""
     rule = ['---'] + ['---:'] * (len(heads) - 1)
-    lines = ['| ' + ' | '.join(cells) + ' |' for cells in (heads, rule, *rows)]
-    return '\n'.join((*lines, '', describe(summary), ''))
+    return '\n'.join(
+        '| ' + ' | '.join(cells) + ' |' for cells in (heads, rule, *rows)
+    )
 
 
 def table(summary: dict) -> Table:

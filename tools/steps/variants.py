@@ -33,10 +33,16 @@ ORDER = (
     'tpavi',
     'av-corr',
     'aspp',
+    'modulated',
+    'modulated-shared',
+    'detached-posterior',
+    'prior-only',
+    'modulated-prior-only',
+    'vision-only',
 )
 CONDITIONS = ('matched', 'twin', 'swapped')
 TRAIN = 'tools/train.py'
-LISTEN = 'tools/analysis_tools/sound_conditions.py'
+LISTEN = 'tools/analysis_tools/listen.py'
 # Testing takes about as long as so many training iterations.
 TEST_ITERS = 30
 
@@ -83,21 +89,27 @@ class Run:
 
     def scores(self) -> dict[str, float]:
         """What it scored, once it is done."""
-        found = json.loads(self.listen.output.read_text())
+        found = json.loads(self.listen.output.read_text())['conditions']
         matched, twin, swapped = (found[name] for name in CONDITIONS)
         return dict(
-            mIoU=matched['mIoU'],
-            F=matched['F'],
-            mIoU_twin=twin['mIoU'],
-            mIoU_swapped=swapped['mIoU'],
-            difference=matched['mIoU'] - swapped['mIoU'],
+            mIoU=matched['mIoU']['value'],
+            F=matched['F']['value'],
+            mIoU_twin=twin['mIoU']['value'],
+            mIoU_swapped=swapped['mIoU']['value'],
+            difference=swapped['gap']['value'],
         )
+
+    def result(self) -> str:
+        """What is said of it when it is done."""
+        return f'mIoU {self.scores()["mIoU"]:.3f}'
 
     def seconds_per_iteration(self, runner: StepRunner) -> float | None:
         """Median time of the training; None if it did not run alone."""
         record = runner.record(self.train, self.keys[self.train])
-        if record.get('jobs') != 1:
-            return None
+        return self.median_seconds() if record.get('jobs') == 1 else None
+
+    def median_seconds(self) -> float | None:
+        """Median time of an iteration, as logged; None without a log."""
         times = []
         for path in self.train.folder.glob('*/vis_data/scalars.json'):
             lines = map(json.loads, path.read_text().splitlines())
@@ -179,7 +191,7 @@ def plan_runs(
         for name, config in variants.items():
             settings = [f'randomness.seed={seed}', *common, *options]
             folder = work / 'runs' / f'{name}_seed{seed}'
-            train, listen = _steps(
+            train, listen = run_steps(
                 f'{name}, seed {seed}', config, folder, iters, settings
             )
             key = digest(keys[name], *train.command)
@@ -188,9 +200,26 @@ def plan_runs(
     return runs
 
 
-def _steps(
-    title: str, config: str, folder: Path, iters: int, settings: list[str]
+def run_steps(
+    title: str,
+    config: str,
+    folder: Path,
+    iters: int,
+    settings: Sequence[str],
+    conditions: Sequence[str] = CONDITIONS,
+    begins: Sequence[str] = (),
 ) -> tuple[Step, Step]:
+    """Training and test of one run.
+
+    Args:
+        title: how it is called on the screen.
+        config: path of the config.
+        folder: of this run alone.
+        iters: training iterations.
+        settings: of training and test.
+        conditions: sounds of the test.
+        begins: further settings of the training.
+    """
     out = folder / 'train'
     last = out / f'iter_{iters}.pth'
     train = Step(
@@ -204,6 +233,7 @@ def _steps(
             # What comes last wins.
             *schedule_options(iters),
             *settings,
+            *begins,
         ),
         output=last,
         folder=out,
@@ -216,12 +246,11 @@ def _steps(
             LISTEN,
             config,
             str(last),
-            *('--conditions', *CONDITIONS),
-            *('--work-dir', str(folder / 'listen')),
-            *('--out', str(folder / 'listen.json')),
+            *('--conditions', *conditions),
+            *('--out', str(folder / 'listen')),
             '--cfg-options',
             *settings,
         ),
-        output=folder / 'listen.json',
+        output=folder / 'listen' / 'listening.json',
     )
     return train, listen
