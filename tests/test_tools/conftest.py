@@ -1,5 +1,6 @@
-"""A model and a clip for the page of tools/webdemo.py."""
+"""Scripts as functions; a model and a clip for tools/webdemo.py."""
 
+import importlib.util
 import socket
 import sys
 import warnings
@@ -16,6 +17,27 @@ SMALL = {
     'model.backbone.base_channels': 8,
     'model.neck.in_channels': (8, 16, 32, 64),
 }
+
+
+@pytest.fixture
+def analysis_tool(monkeypatch):
+    """Loads a script by name: its main, which takes the arguments."""
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+
+    def load(name):
+        path = ROOT / 'tools' / 'analysis_tools' / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(f'tools_{name}', path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+        def main(*arguments):
+            command = [path.name, *map(str, arguments)]
+            monkeypatch.setattr(sys, 'argv', command)
+            module.main()
+
+        return main
+
+    return load
 
 
 @pytest.fixture(scope='session')

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from small_network import write_small_network
 
 from mmavs.evaluation.listening import load_records, summarise_listening
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = ('listening.json', 'listening.md', 'listening.png', 'clips.npz')
 
 
 @pytest.fixture
-def listen(monkeypatch):
-    """The script with a main that takes arguments."""
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    path = ROOT / 'tools' / 'analysis_tools' / 'listen.py'
-    spec = importlib.util.spec_from_file_location('tools_listen', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def main(*arguments):
-        command = ['listen.py', *map(str, arguments)]
-        monkeypatch.setattr(sys, 'argv', command)
-        module.main()
-
-    return main
+def listen(analysis_tool):
+    return analysis_tool('listen')
 
 
 @pytest.fixture

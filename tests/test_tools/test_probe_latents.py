@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from small_network import write_small_network
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture
-def latents(monkeypatch):
-    """The script with a main that takes arguments."""
-    monkeypatch.syspath_prepend(ROOT / 'tools')
-    path = ROOT / 'tools' / 'analysis_tools' / 'latents.py'
-    spec = importlib.util.spec_from_file_location('tools_latents', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def main(*arguments):
-        command = ['latents.py', *map(str, arguments)]
-        monkeypatch.setattr(sys, 'argv', command)
-        module.main()
-
-    return main
+def latents(analysis_tool):
+    return analysis_tool('latents')
 
 
 @pytest.fixture

@@ -268,22 +268,13 @@ def equal_time(
         Set to iterations, without a set on which one of them, or what it
         begins with, is not done.
     """
-    runs = [*runs, *(run.start for run in runs if run.start is not None)]
+    starts = (run.start for run in runs if run.start is not None)
+    named = {(run.subset, run.variant): run for run in (*starts, *runs)}
     found: dict[str, int] = {}
     for subset in SETS:
         if STARTS.get(subset, subset) not in (*found, subset):
             continue
-        pair = [
-            next(
-                (
-                    run
-                    for run in runs
-                    if run.subset == subset and run.variant == model.name
-                ),
-                None,
-            )
-            for model in (slow, fast)
-        ]
+        pair = [named.get((subset, model.name)) for model in (slow, fast)]
         if None not in pair:
             iters = _measure_equal_time(pair, slow, fast, runner, planner)
             if iters is not None:
