@@ -333,11 +333,11 @@ def test_frames_of_a_clip_are_added():
     """Clips of three frames: two labelled, none, one labelled."""
     values = torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
     total = sum_over_clips(values, torch.tensor([0, 2, 7]), num_frames=3)
-    assert total.tolist() == [[3.0, 4.0], [24.0, 32.0]]
+    assert total.tolist() == [[3.0, 0.0, 4.0], [24.0, 0.0, 32.0]]
 
 
 def test_gradient_of_the_sum_over_clips():
     values = torch.ones(1, 3, requires_grad=True)
     total = sum_over_clips(values, torch.tensor([0, 2, 7]), num_frames=3)
-    (total * torch.tensor([[3.0, 5.0]])).sum().backward()
+    (total * torch.tensor([[3.0, 7.0, 5.0]])).sum().backward()
     assert values.grad.tolist() == [[3.0, 3.0, 5.0]]

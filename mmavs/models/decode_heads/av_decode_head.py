@@ -171,11 +171,9 @@ class AVDecodeHead(BaseDecodeHead):
             A flat dict of scalars; what starts with ``loss_`` is summed.
 
         Raises:
-            ValueError: if neck and head do not fit, or a mask holds a class
-                that the head does not have.
+            ValueError: if neck and head do not fit.
         """
         self._check_latents(inputs)
-        self._check_classes(inputs.labels)
         decodings = self.fuse(inputs.prior, inputs)
         logits = [
             self.prior_decoder(levels, inputs.frame_size)
@@ -207,10 +205,13 @@ class AVDecodeHead(BaseDecodeHead):
                 'VAEDecodeHead'
             )
 
-    def _check_classes(self, labels: FrameLabels) -> None:
-        """Raise a ValueError for a class that has no channel.
+    def check_classes(self, labels: FrameLabels) -> None:
+        """Look for a class that has no channel.
 
         On a GPU the cross-entropy would stop without saying which it was.
+
+        Raises:
+            ValueError: if a mask holds one.
         """
         if self.out_channels == 1:
             return  # every class but the first is foreground

@@ -123,10 +123,11 @@ class VAEDecodeHead(AVDecodeHead):
             ),
             ('loss_orthogonality', set().union(*pairs), drawn),
         ):
-            if not wanted <= known.keys():
+            unknown = wanted - set(known)
+            if unknown:
                 raise ValueError(
                     f'decode_head.{term} names the latents '
-                    f'{sorted(wanted - known.keys())}, but those of the neck '
+                    f'{sorted(unknown)}, but those of the neck '
                     f'are {sorted(known)}: model.decode_head must fit '
                     'model.neck.latents, as in the configs/ablations/ of '
                     'each latent space'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg.models import EncoderDecoder
@@ -202,11 +203,22 @@ class AVEncoderDecoder(EncoderDecoder):
             inputs: frames (N, 3, H, W), log_mel (N, 1, 96, 64).
             data_samples: N samples with ``gt_sem_seg`` (1, H, W).
         """
+        return self.loss_of_labels(inputs, self._read_labels(data_samples))
+
+    # What is in the samples decides shapes: a compiled graph begins after it.
+    @torch.compiler.disable
+    def _read_labels(self, data_samples: list) -> FrameLabels:
+        """The masks of the labelled frames, checked."""
         labels = FrameLabels.from_samples(
             data_samples, self.decode_head.ignore_index
         )
+        self.decode_head.check_classes(labels)
+        return labels
+
+    def loss_of_labels(self, inputs: ClipBatch, labels: FrameLabels) -> dict:
+        """Losses of a batch whose masks are read; one graph when compiled."""
         features = self.extract_feat(inputs, labels)
-        return self._decode_head_forward_train(features, data_samples)
+        return self._decode_head_forward_train(features, [])
 
     def _forward(
         self, inputs: ClipBatch, data_samples: list | None = None
