@@ -207,20 +207,31 @@ def begun_on_s4(*names):
 def test_whole_seeds_come_first(fake):
     status, names = fake.run(
         *('--models', 'full', 'tpavi+neg', '--seeds', '3', '5'),
-        *('--iters', 's4=10', 'ms3=20'),
+        *('--iters', 's4=10', 'ms3=20', 'negatives=5'),
     )
     assert status == 0
+    # A training with negatives goes on from one without, which is trained
+    # where it is not asked for.
     assert names == [
         *REFERENCES,
-        *steps(
-            *(
-                f'{subset}_{model}_seed{seed}'
-                for seed in (3, 5)
-                for subset in ('s4', 'ms3')
-                for model in ('full', 'tpavi+neg')
+        *(
+            step
+            for seed in (3, 5)
+            for step in (
+                *steps(f's4_full_seed{seed}'),
+                f's4_tpavi_seed{seed}_train',
+                *steps(f's4_tpavi+neg_seed{seed}'),
+                *steps(f'ms3_full_seed{seed}'),
+                f'ms3_tpavi_seed{seed}_train',
+                *steps(f'ms3_tpavi+neg_seed{seed}'),
             )
         ),
     ]
+    negatives = fake.calls['ms3_tpavi+neg_seed5_train']
+    assert 'train_cfg.max_iters=5' in negatives
+    assert 'optim_wrapper.optimizer.lr=0.0005' in negatives
+    weights = fake.work / 'runs' / 'ms3_tpavi_seed5' / 'train' / 'iter_20.pth'
+    assert f'load_from={weights}' in negatives
     ms3 = fake.calls['ms3_full_seed3_train']
     assert 'train_cfg.max_iters=20' in ms3 and 'randomness.seed=3' in ms3
     s4 = fake.calls['s4_full_seed3_train']
@@ -304,7 +315,7 @@ def test_an_own_config_is_done_again_when_it_changes(fake, tmp_path):
     base = ROOT / 'configs' / 'mmvae_tiny_s4.py'
     own.write_text(f'_base_ = ["{base}"]\n')
     command = ('--sets', 's4', '--models', f'best+neg={own}', *SHORT)
-    done = steps('s4_best+neg_seed0')
+    done = ['s4_best_seed0_train', *steps('s4_best+neg_seed0')]
     assert fake.run(*command)[1] == ['references_s4', *done]
     own.write_text(f'# Only a comment.\n_base_ = ["{base}"]\n')
     assert fake.run(*command)[1] == []
@@ -350,9 +361,11 @@ def test_the_baseline_gets_the_time_of_the_full_model(fake):
     assert names == [
         'references_ms3',
         *begun_on_s4('tpavi_seed0', 'full_seed0'),
-        *begun_on_s4('poe_seed0', 'full+neg_seed0', 'tpavi@time_seed0'),
+        *begun_on_s4('poe_seed0', 'tpavi@time_seed0'),
+        *steps('ms3_full+neg_seed0'),
         *begun_on_s4('tpavi_seed1', 'full_seed1', 'poe_seed1'),
-        *begun_on_s4('full+neg_seed1', 'tpavi@time_seed1'),
+        *begun_on_s4('tpavi@time_seed1'),
+        *steps('ms3_full+neg_seed1'),
     ]
     timed = fake.calls['ms3_tpavi@time_seed1_train']
     assert 'train_cfg.max_iters=15' in timed  # 10 * 0.6 / 0.4
@@ -519,9 +532,18 @@ def test_the_folder_of_another_command_is_left_alone(fake):
 
 def test_iterations(bench):
     parse = bench.parts.parse_iters
-    assert parse([]) == dict(s4=400, ms3=400, audio=300)
-    assert parse(['9']) == dict(s4=9, ms3=9, audio=9)
-    assert parse(['9', 'ms3=5']) == dict(s4=9, ms3=5, audio=9)
+    assert parse([]) == dict(s4=400, ms3=400, negatives=160, audio=300)
+    assert parse(['9']) == dict(s4=9, ms3=9, negatives=9, audio=9)
+    assert parse(['9', 'ms3=5']) == dict(s4=9, ms3=5, negatives=9, audio=9)
+
+
+def test_the_other_models_once(bench, monkeypatch):
+    command = ['x', '--models', 'full', 'tpavi+neg', '--once', 'others']
+    monkeypatch.setattr(sys, 'argv', command)
+    args = bench.parse_args()
+    known = set(bench.find_models())
+    assert {model.name for model in args.once} == known - {'full'}
+    assert len(args.once) == len(known) - 1
 
 
 def test_the_default_models_exist(bench):

@@ -13,6 +13,7 @@ Each step is one command of this repository, shown before it runs. What is
 finished is not done again; what was interrupted goes on, seed by seed. What
 fails is told and does not stop the others. A model starts anew when its
 config, the clips or code that decides its weights changed.
+A model with negatives is the one without, trained further with them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from steps.benchmark import (  # noqa: E402
     DEFAULT_MODELS,
     EQUAL_TIME,
     NEGATIVES,
+    OTHERS,
     REFERENCES,
     SETS,
     STARTS,
@@ -108,7 +110,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='NAME',
-        help='further models, with the first of the seeds only',
+        help='further models, with the first of the seeds only;\n'
+        f'{OTHERS}: all that are not among --models',
     )
     parser.add_argument(
         '--sets',
@@ -130,8 +133,9 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[],
         metavar='[SET=]N',
-        help='training iterations, at least 3, also of the audio network;\n'
-        'default: s4=400 ms3=400 audio=300',
+        help='training iterations, at least 3, also of the audio network and\n'
+        'of the training with negatives; default:\n'
+        's4=400 ms3=400 negatives=160 audio=300',
     )
     parser.add_argument(
         '--equal-time',
@@ -201,6 +205,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     try:
         args.models = [parse_model(text, known) for text in args.models]
+        if OTHERS in args.once:
+            named = {model.name for model in args.models}
+            args.once.remove(OTHERS)
+            args.once += [x for x in known if x not in {*named, *args.once}]
         args.once = [parse_model(text, known) for text in args.once]
         args.iters = parse_iters(args.iters)
     except ValueError as error:
@@ -211,7 +219,7 @@ def parse_args() -> argparse.Namespace:
     if args.equal_time and not equal_time_pair(args.models, args.equal_time):
         parser.error(
             f'--equal-time {args.equal_time} needs it and {BASELINE} among '
-            f'--models, or both with {NEGATIVES}'
+            f'--models, without {NEGATIVES}'
         )
     if args.jobs < 1:
         parser.error(f'--jobs must be at least 1, got {args.jobs}')

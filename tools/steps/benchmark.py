@@ -21,19 +21,19 @@ SETS = dict(s4='Single-source', ms3='Multi-sources')
 # The set whose weights a training begins with. From random weights nothing
 # listens on MS3 after so few iterations.
 STARTS = dict(ms3='s4')
+# Of the training with negatives, from the weights of the model without.
+NEGATIVE_LR = 5e-4
 NEGATIVES, EQUAL_TIME = '+neg', '@time'
 BASELINE, FULL, BEST = 'tpavi', 'full', 'modulated-shared'
+# With the first seed only: all models but those of --models.
+OTHERS = 'others'
+_CORE = (BEST, BASELINE, FULL, 'vision-only', 'no-factor', 'poe')
 DEFAULT_MODELS = (
-    BEST,
-    BASELINE,
-    FULL,
-    FULL + NEGATIVES,
-    'vision-only',
+    *_CORE,
     'modulated-prior-only',
-    'no-factor',
-    'poe',
+    *(name + NEGATIVES for name in _CORE),
 )
-DEFAULT_ITERS = dict(s4=400, ms3=400, audio=300)
+DEFAULT_ITERS = dict(s4=400, ms3=400, negatives=160, audio=300)
 CONDITIONS = (
     'matched',
     'twin',
@@ -109,6 +109,11 @@ class Model:
     def negatives(self) -> bool:
         """Whether it also trains on sounds that nothing in view makes."""
         return self.name.endswith(NEGATIVES)
+
+    @property
+    def plain(self) -> Model:
+        """The same model without them."""
+        return Model(self.name.removesuffix(NEGATIVES), self.config)
 
 
 def find_models() -> dict[str, str]:

@@ -15,6 +15,7 @@ from steps.benchmark import (
     BASELINE,
     CONDITIONS,
     EQUAL_TIME,
+    NEGATIVE_LR,
     NEGATIVES,
     NOT_TESTING,
     NOT_TRAINING,
@@ -50,12 +51,19 @@ class BenchmarkRun(Run):
 
     Attributes:
         subset: the set.
-        start: whose weights the training begins with; it is one of the steps
-            of this run. None for random weights.
+        start: whose weights the training begins with; its training, and what
+            that begins with, are steps of this run. None for random weights.
     """
 
     subset: str
     start: BenchmarkRun | None = None
+
+    @property
+    def starts(self) -> tuple[BenchmarkRun, ...]:
+        """All that it begins with, the first one first."""
+        if self.start is None:
+            return ()
+        return *self.start.starts, self.start
 
     @property
     def title(self) -> str:
@@ -69,9 +77,9 @@ class BenchmarkRun(Run):
 
     def size(self, steps: Iterable[Step]) -> int:
         """How long some of its steps take, in training iterations."""
-        begun = None if self.start is None else self.start.train
+        begun = {run.train: run.iters for run in self.starts}
         return sum(
-            self.start.iters if step == begun else Run.size(self, [step])
+            begun[step] if step in begun else Run.size(self, [step])
             for step in steps
         )
 
@@ -121,36 +129,47 @@ class Planner:
             model: what is trained.
             subset: on which set.
             seed: of the training.
-            iters: set to iterations of the training.
+            iters: set to iterations of its training, and ``negatives`` to
+                those of the second training of a model with negatives.
             name: of the run, if not the model's.
         """
         name = name or model.name
         path, settings = self._config(model, subset)
         folder = self.work / 'runs' / f'{subset}_{name}_seed{seed}'
         options = [f'randomness.seed={seed}', *self.settings]
-        keys, start, begins = {}, None, []
-        if subset in STARTS:
+        num_iters, start, begins = iters[subset], None, []
+        if model.negatives:
+            plain = name.removesuffix(NEGATIVES)
+            start = self.plan(model.plain, subset, seed, iters, plain)
+            num_iters = iters['negatives']
+            begins = [f'optim_wrapper.optimizer.lr={NEGATIVE_LR}']
+        elif subset in STARTS:
             start = self.plan(model, STARTS[subset], seed, iters, name)
-            keys = {start.train: start.keys[start.train]}
-            begins = [f'load_from={start.train.output}']
+        keys = {}
+        if start is not None:
+            keys = {k: v for k, v in start.keys.items() if k != start.listen}
+            begins.append(f'load_from={start.train.output}')
         train, listen = run_steps(
             f'{name} on {subset}, seed {seed}',
             str(path),
             folder,
-            iters[subset],
+            num_iters,
             options,
             CONDITIONS,
             begins,
         )
         key = digest(
-            self._inputs[subset], settings, *keys.values(), *train.command
+            self._inputs[subset],
+            settings,
+            *(() if start is None else (keys[start.train],)),
+            *train.command,
         )
         keys |= {
             train: key,
             listen: digest(key, self._testing, *listen.command),
         }
         return BenchmarkRun(
-            name, seed, iters[subset], train, listen, keys, subset, start
+            name, seed, num_iters, train, listen, keys, subset, start
         )
 
     def _config(self, model: Model, subset: str) -> tuple[Path, str]:
@@ -183,16 +202,16 @@ def training_code(work: Path, same: bool) -> str:
 def equal_time_pair(
     models: Sequence[Model], slow: str | None
 ) -> tuple[Model, Model] | None:
-    """A model and the baseline, with as many negatives, that gets its time.
+    """A model, and the baseline that gets its time.
 
     Returns:
-        None if one of them is not among the models.
+        None if one of them is not among the models, or the model trains with
+        negatives.
     """
-    named = {model.name: model for model in models}
-    fast = BASELINE + (NEGATIVES if (slow or '').endswith(NEGATIVES) else '')
-    if slow not in named or fast not in named:
+    named = {model.name: model for model in models if not model.negatives}
+    if slow not in named or BASELINE not in named:
         return None
-    return named[slow], named[fast]
+    return named[slow], named[BASELINE]
 
 
 def perform_benchmark(
@@ -223,15 +242,22 @@ def perform_benchmark(
     failures: dict[BenchmarkRun, StepError] = {}
 
     def perform(runs: Sequence[BenchmarkRun]) -> None:
-        # One set after the other: none of two runs at a time is to train
-        # what both begin with.
-        for subset in args.sets:
+        # One depth of beginnings after the other: none of two runs at a time
+        # is to train what both begin with.
+        for depth in sorted({len(run.starts) for run in runs}):
             broken = {run.train: error for run, error in failures.items()}
             todo = []
             for run in runs:
-                if run.start is not None and run.start.train in broken:
-                    failures[run] = broken[run.start.train]
-                elif run.subset == subset and run not in failures:
+                if len(run.starts) != depth or run in failures:
+                    continue
+                found = [
+                    broken[start.train]
+                    for start in run.starts
+                    if start.train in broken
+                ]
+                if found:
+                    failures[run] = found[0]
+                else:
                     todo.append(run)
             failures.update(perform_all(todo, runner, args.jobs, deadline))
 
