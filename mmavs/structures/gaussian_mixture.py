@@ -32,11 +32,13 @@ class GaussianMixture:
     experts: tuple[DiagonalGaussian, ...]
 
     def __post_init__(self) -> None:
-        shapes = {tuple(expert.mean.shape) for expert in self.experts}
-        if len(shapes) != 1:
+        # Compared, not hashed: the sizes of what is exported have no hash.
+        shapes = [tuple(expert.mean.shape) for expert in self.experts]
+        if not shapes or any(shape != shapes[0] for shape in shapes):
             raise ValueError(
                 'a mixture needs one or more experts of one shape, got '
-                f'{len(self.experts)} experts of the shapes {sorted(shapes)}'
+                f'{len(self.experts)} experts of the shapes '
+                f'{sorted(set(shapes))}'
             )
 
     @property

@@ -132,8 +132,11 @@ class AVDecodeHead(BaseDecodeHead):
         # As more clips of one batch: a norm sees each path once, however many
         # decodings it has.
         audio = audio.repeat(len(decodings), 1)
+        # Unflattened, not cut: what is exported has no fixed N.
         own = [
-            fusion(torch.cat(same), audio, num_frames).chunk(len(decodings))
+            fusion(torch.cat(same), audio, num_frames)
+            .unflatten(0, (len(decodings), -1))
+            .unbind()
             for fusion, same in zip(
                 self.fusion[num_shared:],
                 zip(*decodings, strict=True),

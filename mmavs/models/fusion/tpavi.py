@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
@@ -81,14 +82,18 @@ class TPAVI(BaseModule):
         phi = self.phi(audio)
         # (B, T, I) x (B, T, I) -> (B, I, I), summed over T and scaled by P.
         g, phi = (x.unflatten(0, (-1, num_frames)) for x in (g, phi))
-        phi_g = phi.transpose(1, 2) @ g.to(phi) / (num_frames * pixels)
+        # bmm, which unlike @ has no case of its own for B = 1 or T = 1: what
+        # is exported serves any.
+        phi_g = torch.bmm(phi.transpose(1, 2), g.to(phi))
+        phi_g = phi_g / (num_frames * pixels)
         value = phi_g @ self.out.weight.t().to(phi_g)
 
         # theta^T value, folded into one C x C matrix and one bias per clip.
         matrix = self.theta.weight.t().to(value) @ value
         bias = self.theta.bias.to(value) @ value + self.out.bias
         tokens = visual.reshape(-1, num_frames * pixels, channels)
-        fused = tokens @ matrix.to(tokens) + bias.to(tokens).unsqueeze(1)
+        fused = torch.bmm(tokens, matrix.to(tokens))
+        fused = fused + bias.to(tokens).unsqueeze(1)
 
         # (B, T h w, C) -> (N, C, h, w), channels last in memory.
         fused = fused.view(n, h, w, channels).permute(0, 3, 1, 2)

@@ -121,7 +121,7 @@ class AVEncoderDecoder(EncoderDecoder):
         also has ``embed_clips``, which knows clips again by their keys.
         """
         if self.deaf:
-            size = len(inputs.log_mel), self.neck.audio_channels
+            size = inputs.log_mel.shape[0], self.neck.audio_channels
             return inputs.log_mel.new_zeros(size)
         network = self.audio_backbone
         # The cache first: a compiled model is not to look at keys in vain,
