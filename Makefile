@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PIP := $(PYTHON) -m pip --disable-pip-version-check --no-input
 # What ruff, codespell and interrogate read.
-SOURCES := mmavs tools configs tests setup.py
+SOURCES := mmavs tools configs tests docs/examples setup.py
 
 # One core is left to the process that loads the data: computing threads that
 # share a core with it wait for each other. Override with
@@ -34,7 +34,7 @@ env: $(STAMP)  ## Install everything into .venv (Python 3.11)
 $(STAMP): requirements/stack.txt requirements/tests.txt \
           requirements/runtime.txt requirements/lite.txt \
           requirements/mminstall.txt requirements/web.txt \
-          setup.py pyproject.toml
+          requirements/export.txt setup.py pyproject.toml
 	@rm -f $@
 	@if ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 	    found=; for python in python3.11 python3 python; do \
@@ -53,8 +53,9 @@ $(STAMP): requirements/stack.txt requirements/tests.txt \
 	fi
 	@echo '==> installing the stack (some 5 GB, a few minutes the first time)'
 	@$(PIP) install --quiet -r requirements/stack.txt
-	@echo '==> installing the tools of the checks and the page'
-	@$(PIP) install --quiet -r requirements/tests.txt -r requirements/web.txt
+	@echo '==> installing the tools of the checks, the page and the export'
+	@$(PIP) install --quiet -r requirements/tests.txt -r requirements/web.txt \
+	    -r requirements/export.txt
 	@echo '==> installing mmavs in editable mode'
 	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@touch $@

@@ -93,6 +93,7 @@ setup(
     # the forks: importing mmavs checks them and says what to install.
     install_requires=read_requirements('runtime'),
     extras_require={
+        'export': read_requirements('export'),
         'lite': read_requirements('lite'),
         'mim': read_requirements('mminstall'),
         'tensorboard': ['tensorboard'],

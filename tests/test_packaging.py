@@ -109,7 +109,8 @@ def test_the_wheel_requires_no_variant_of_the_stack(wheel):
         for line in lines
         if line.startswith('Provides-Extra: ')
     }
-    assert {'lite', 'mim', 'tensorboard', 'tests', 'web'} <= extras
+    expected = {'export', 'lite', 'mim', 'tensorboard', 'tests', 'web'}
+    assert expected <= extras
 
 
 def test_scripts_in_the_wheel_are_executable(wheel):
