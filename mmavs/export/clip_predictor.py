@@ -37,6 +37,8 @@ class ClipPredictor(nn.Module):
 
     input_names = ('frames', 'log_mel')
     output_names = ('probabilities', 'logits')
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, model: AVEncoderDecoder) -> None:
         super().__init__()

@@ -259,6 +259,11 @@ def test_what_the_command_refuses(network, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(export, 'load_onnx', keep)
     assert 'they differ' in refused()
 
+    config, broken = network[0], tmp_path / 'broken.pth'
+    broken.write_text('nothing')
+    assert run(config, broken, '--out', path) == 1
+    assert f'{broken} is not a checkpoint' in capsys.readouterr().err
+
     for options, message in (
         (('--num-frames', 0), 'whole number, 1 or more, nor dynamic'),
         (('--format', 'torch'), 'must end in .pt2'),

@@ -15,6 +15,7 @@ from mmengine.config import DictAction
 from rich.console import Console
 
 from mmavs.apis import AVSInferencer
+from mmavs.compat.safe_unpickling import UnsafeCheckpointError
 from mmavs.converters import check_target
 from mmavs.export import (
     ClipPredictor,
@@ -111,9 +112,10 @@ def export_file(args: argparse.Namespace) -> float:
         The largest difference from the model.
 
     Raises:
-        ExportError, ValueError: if the model cannot be exported, or the file
-            computes something else.
-        OSError: if a file cannot be read or written.
+        ExportError: if the model cannot be exported, or the file computes
+            something else.
+        OSError, RuntimeError, UnsafeCheckpointError, ValueError: if a file
+            cannot be read or written, or the weights do not fit the config.
     """
     check_target(args.out, args.force)
     if args.format == 'onnx' and (missing := missing_packages()):
@@ -166,7 +168,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         difference = export_file(args)
-    except (ExportError, OSError, ValueError) as error:
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+        UnsafeCheckpointError,
+        ValueError,
+    ) as error:
         print(f'error: {error}\nnothing was written', file=sys.stderr)
         return 1
     console = Console(highlight=False, soft_wrap=True)
