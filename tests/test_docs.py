@@ -18,6 +18,7 @@ from mmseg import registry
 from mmseg.registry import HOOKS, METRICS, MODELS
 from mmseg.structures import SegDataSample
 
+import mmavs.export  # noqa: F401 (the pages name what is in it)
 from mmavs.structures import ClipBatch
 
 ROOT = Path(__file__).resolve().parent.parent
