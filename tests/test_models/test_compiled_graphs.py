@@ -92,19 +92,3 @@ def test_one_graph_of_every_config(name):
     check_prediction(model)
     if not any(part in name for part in UPSTREAM_GAP):
         check_training(model)
-
-
-def test_a_compiled_model_trains_and_predicts():
-    """With gaps where the samples are read, as ``compile=True`` does it."""
-    model = build('mmvae_tiny_s4')
-    batch = make_batch()
-    samples = make_samples(make_masks(batch, labelled=[0, 3]))
-    model.forward = torch.compile(model.forward, backend='eager')
-    torch.manual_seed(0)
-    total, _ = model.parse_losses(model(batch, samples, mode='loss'))
-    total.backward()
-    assert model.backbone.conv1.weight.grad.abs().sum() > 0
-    model.eval()
-    with torch.no_grad():
-        (first, *_) = model(batch, samples, mode='predict')
-    assert first.pred_sem_seg.data.shape == (1, 64, 64)

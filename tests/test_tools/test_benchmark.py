@@ -133,6 +133,21 @@ def test_a_matrix_too_large_is_left_out(tool, tmp_path, monkeypatch, capsys):
     assert 'left out: direct' in capsys.readouterr().out
 
 
+@pytest.mark.gpu
+def test_on_a_gpu(tool, tmp_path):
+    table = tmp_path / 'x.csv'
+    options = (
+        *('--task', 'predict', 'train', '--subjects', 'model', 'backbone'),
+        *('--precision', 'float32', 'bfloat16', 'float16', '--csv', table),
+    )
+    assert run(tool, *options) == 0
+    rows = read(table)
+    assert len(rows) == 12
+    for row in rows:
+        assert row['device'] == torch.cuda.get_device_name()
+        assert float(row['peak_mib']) > 1
+
+
 @pytest.mark.parametrize(
     ('options', 'rule'),
     [

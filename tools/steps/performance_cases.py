@@ -16,6 +16,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmavs.engine.hooks.compile_hook import compile_graphs
 from steps.direct_tpavi import direct_bytes, use_direct_tpavi
 from steps.performance_parts import PartClock
 
@@ -183,8 +184,7 @@ def _whole_model(
     """One step of the test or of the training, as the runner does it."""
     clips = random_clips(config, case)
     if case.compiled:
-        # As mmengine's runner does with compile=True.
-        model.forward = torch.compile(model.forward)
+        compile_graphs(model)
     clock = None if case.compiled else PartClock(device)
     if case.task == 'predict':
         if clock is not None:

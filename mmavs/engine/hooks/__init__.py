@@ -1,6 +1,7 @@
 """Hooks."""
 
 from mmavs.engine.hooks.avs_visualization_hook import AVSVisualizationHook
+from mmavs.engine.hooks.compile_hook import CompileHook
 from mmavs.engine.hooks.latent_warmup_hook import LatentWarmupHook
 
-__all__ = ['AVSVisualizationHook', 'LatentWarmupHook']
+__all__ = ['AVSVisualizationHook', 'CompileHook', 'LatentWarmupHook']
