@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,22 +87,27 @@ def _free_port():
         return sock.getsockname()[1]
 
 
-@pytest.mark.parametrize('script', ['ours', 'mmseg'])
-def test_two_processes_train_on_gloo(tmp_path, script):
-    # A space: the shell script must quote what it is given.
-    folder = tmp_path / 'with space'
-    folder.mkdir()
-    (folder / 'tiny_model.py').write_text(MODULE)
-    config = folder / 'tiny config.py'
-    config.write_text(CONFIG)
-    work_dir = folder / 'work dir'
-    env = {
-        **os.environ,
-        'PORT': str(_free_port()),
+def environment(folder):
+    """Of a launcher that finds the modules in ``folder``."""
+    left_out = ('PORT', 'NNODES', 'NODE_RANK', 'MASTER_ADDR')
+    return {
+        **{k: v for k, v in os.environ.items() if k not in left_out},
         'PYTHON': sys.executable,
         'PYTHONPATH': str(folder),
         'OMP_NUM_THREADS': '1',
     }
+
+
+@pytest.mark.parametrize('script', ['ours', 'mmseg'])
+def test_two_processes_train_on_gloo(tmp_path, script):
+    # A space and a dash: the shell script must quote what it is given.
+    folder = tmp_path / 'with space'
+    folder.mkdir()
+    (folder / 'tiny_model.py').write_text(MODULE)
+    config = folder / '-tiny config.py'
+    config.write_text(CONFIG)
+    work_dir = folder / 'work dir'
+    env = environment(folder)
     launcher = ROOT / 'tools' / 'dist_train.sh'
     if script == 'mmseg':
         # The launcher starts the train.py it lies next to.
@@ -109,8 +116,10 @@ def test_two_processes_train_on_gloo(tmp_path, script):
         launcher = Path(shutil.copy(launcher, copied))
         shutil.copy(MMSEG_TRAIN, copied)
         env['PYTHONPATH'] = f'{folder}{os.pathsep}{ROOT}'
+        env['PORT'] = str(_free_port())
     result = subprocess.run(
-        ['bash', launcher, config, '2', '--work-dir', work_dir],
+        ['bash', launcher, config.name, '2', '--work-dir', work_dir],
+        cwd=folder,
         env=env,
         capture_output=True,
         text=True,
@@ -129,6 +138,130 @@ def test_two_processes_train_on_gloo(tmp_path, script):
         assert report['iters'] == 2
     # The gradients were averaged: both ranks saw other data.
     assert reports[0]['weight'] == reports[1]['weight']
+
+
+# Writes the process of a rank once both train, and never ends.
+ENDLESS = """
+@HOOKS.register_module()
+class PidHook(Hook):
+    def after_train_iter(self, runner, batch_idx, **kwargs):
+        if batch_idx == 1:
+            name = f'rank{dist.get_rank()}.tmp'
+            path = os.path.join(runner.work_dir, name)
+            with open(path, 'w') as file:
+                file.write(str(os.getpid()))
+            os.replace(path, path.replace('.tmp', '.pid'))
+"""
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_killed_process_ends_the_others(tmp_path, rank):
+    (tmp_path / 'tiny_model.py').write_text(MODULE + ENDLESS)
+    config = tmp_path / 'tiny.py'
+    config.write_text(CONFIG.replace('ReportHook', 'PidHook'))
+    work_dir = tmp_path / 'work'
+    pid_files = [work_dir / f'rank{i}.pid' for i in range(2)]
+    with (tmp_path / 'log').open('w+') as log:
+        job = subprocess.Popen(
+            ['bash', ROOT / 'tools/dist_train.sh', config, '2']
+            + ['--work-dir', work_dir]
+            + ['--cfg-options', 'train_cfg.max_iters=100000000'],
+            env=environment(tmp_path),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            deadline = time.monotonic() + 120
+            while not all(path.exists() for path in pid_files):
+                assert job.poll() is None, 'it never trained'
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            pids = [int(path.read_text()) for path in pid_files]
+            os.kill(pids[rank], signal.SIGKILL)
+            assert job.wait(timeout=60) not in (0, None)
+        finally:
+            if job.poll() is None:
+                job.terminate()  # the launcher ends its processes
+                job.wait(60)
+        log.seek(0)
+        text = log.read()
+    assert 'SIGKILL' in text and f'rank      : {rank}' in text, text[-3000:]
+    assert not any(map(is_running, pids))
+
+
+FAKE_SRUN = """#!/bin/bash
+{ echo "$MASTER_PORT"; printf '%s\\n' "$@"; } > "$SEEN"
+"""
+
+
+@pytest.mark.parametrize('kind', ['train', 'test'])
+def test_slurm_gets_every_word_as_it_was(tmp_path, kind):
+    srun = tmp_path / 'srun'
+    srun.write_text(FAKE_SRUN)
+    srun.chmod(0o755)
+    env = {
+        **os.environ,
+        'PATH': f'{tmp_path}{os.pathsep}{os.environ["PATH"]}',
+        'SEEN': str(tmp_path / 'seen'),
+        'PYTHON': sys.executable,
+        'GPUS': '2',
+        'PORT': '29511',
+        'SRUN_ARGS': '--time=1 --comment=*',
+    }
+    files = ['-my config.py', '$(touch ran).pth'][: 1 + (kind == 'test')]
+    rest = ['--work-dir', 'a b', '--cfg-options', 'x="*"']
+    script = ROOT / f'tools/slurm_{kind}.sh'
+    subprocess.run(
+        ['bash', script, 'gpu part', '-job', *files, *rest],
+        env=env,
+        cwd=tmp_path,
+        check=True,
+    )
+    port, *words = (tmp_path / 'seen').read_text().splitlines()
+    assert port == '29511'
+    assert words == [
+        '--partition=gpu part',
+        '--job-name=-job',
+        '--gres=gpu:2',
+        '--ntasks=2',
+        '--ntasks-per-node=2',
+        '--cpus-per-task=5',
+        '--kill-on-bad-exit=1',
+        '--time=1',
+        '--comment=*',
+        sys.executable,
+        '-u',
+        str(ROOT / f'tools/{kind}.py'),
+        './-my config.py',
+        *files[1:],
+        '--launcher',
+        'slurm',
+        *rest,
+    ]
+    assert not (tmp_path / 'ran').exists()
+
+
+@pytest.mark.parametrize(
+    'command', [['dist_train.sh', 'c.py'], ['dist_test.sh', 'c.py', 'c.pth']]
+)
+def test_several_machines_need_the_address_of_the_first(command):
+    script, *files = command
+    result = subprocess.run(
+        ['bash', ROOT / 'tools' / script, *files, '2'],
+        env={**environment(ROOT), 'NNODES': '2'},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert 'NNODES=2 needs MASTER_ADDR' in result.stderr
 
 
 def test_scripts_say_how_they_are_used():
