@@ -75,7 +75,7 @@ def enable_cpu_distributed() -> None:
     """Let mmengine's launchers and DDP wrapper run without accelerator.
 
     With one they do exactly what they did. Calling it again changes nothing.
-    SyncBN does not run on gloo: use BN there.
+    SyncBN of torch needs GPUs: leave ``sync_bn`` out of the config.
     """
     for name in _LAUNCHERS:
         launch = getattr(dist_utils, name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.model import MMDistributedDataParallel
+from mmengine.model.utils import convert_sync_batchnorm
+from mmengine.optim import OptimWrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner.utils import set_random_seed
 from mmseg.registry import MODELS
@@ -69,6 +73,8 @@ PER_PROCESS = dict(
     HEAD,
     loss_orthogonality=dict(type='OrthogonalityLoss', loss_weight=1.0),
 )
+# The orthogonality sees the parts of a batch one by one.
+ACCUMULATED = dict(HEAD, loss_orthogonality=None)
 ROWS = (2, 5)  # of the two processes, where they differ
 
 
@@ -78,8 +84,8 @@ def same_noise(self):
     return self.mean + self.std * noise
 
 
-def train(head, labelled):
-    """Losses and gradients of this process's part of the batch."""
+def prepare(head, labelled):
+    """Model, wrapped if there are two processes, and its part of a batch."""
     init_default_scope('mmseg')
     model = build_model(head=head)
     for module in model.modules():
@@ -87,26 +93,73 @@ def train(head, labelled):
             module.eval()
     batch = make_batch(CLIPS, FRAMES)
     samples = samples_of(make_masks(batch, labelled), FRAMES)
-    wrapped = model
     if get_world_size() > 1:
-        wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
-        n = len(samples) // get_world_size()
-        part = slice(get_rank() * n, (get_rank() + 1) * n)
-        batch = batch._replace(
-            frames=batch.frames[part], log_mel=batch.log_mel[part]
-        )
-        samples = samples[part]
+        model = MMDistributedDataParallel(model, broadcast_buffers=False)
+    return model, *part_of(batch, samples, get_rank(), get_world_size())
+
+
+def part_of(batch, samples, index, count):
+    """One of ``count`` equal parts of a batch."""
+    n = len(samples) // count
+    part = slice(index * n, (index + 1) * n)
+    return (
+        batch._replace(frames=batch.frames[part], log_mel=batch.log_mel[part]),
+        samples[part],
+    )
+
+
+@contextmanager
+def equal_noise():
+    """Let every frame be drawn with the same noise."""
     rsample, DiagonalGaussian.rsample = DiagonalGaussian.rsample, same_noise
     try:
-        losses = wrapped(batch, samples, mode='loss')
+        yield
     finally:
         DiagonalGaussian.rsample = rsample
+
+
+def train(head, labelled):
+    """Losses and gradients of this process's part of the batch."""
+    wrapped, batch, samples = prepare(head, labelled)
+    model = getattr(wrapped, 'module', wrapped)
+    with equal_noise():
+        losses = wrapped(batch, samples, mode='loss')
     total, values = model.parse_losses(losses)
     total.backward()
     gradients = {
         name: p.grad for name, p in model.named_parameters() if p.requires_grad
     }
     return {name: x.item() for name, x in values.items()}, gradients
+
+
+def step(head, labelled, accumulative_counts):
+    """How far one step moves the weights, over so many parts of the batch."""
+    wrapped, batch, samples = prepare(head, labelled)
+    model = getattr(wrapped, 'module', wrapped)
+    before = {k: p.detach().clone() for k, p in model.named_parameters()}
+    optim_wrapper = OptimWrapper(
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        accumulative_counts=accumulative_counts,
+    )
+    for i in range(accumulative_counts):
+        part = part_of(batch, samples, i, accumulative_counts)
+        with equal_noise(), optim_wrapper.optim_context(wrapped):
+            losses = wrapped(*part, mode='loss')
+        total, _ = model.parse_losses(losses)
+        optim_wrapper.update_params(total)
+    return {k: (before[k] - p).detach() for k, p in model.named_parameters()}
+
+
+def error_of_sync_bn():
+    """What SyncBN says in a training of several processes on CPUs."""
+    model = convert_sync_batchnorm(build_model(), 'torch')
+    batch = make_batch(1, FRAMES)
+    samples = samples_of(make_masks(batch), FRAMES)
+    try:
+        model(batch, samples, mode='loss')
+    except ValueError as error:
+        return str(error)
+    return 'it trained'
 
 
 def orthogonality_of_uneven_rows():
@@ -148,6 +201,8 @@ def everything():
     results = {name: train(*case) for name, case in CASES.items()}
     results['sum'] = train(matching('sum', 0.5), None)
     results['per_process'] = train(PER_PROCESS, None)
+    results['accumulated'] = step(ACCUMULATED, FIRST_FRAMES, 2)
+    results['sync_bn'] = error_of_sync_bn()
     results['uneven'] = orthogonality_of_uneven_rows()
     results['draws'] = first_draws()
     return results
@@ -222,3 +277,32 @@ def test_seeds_of_processes(ranks):
     first, second = (rank['draws'] for rank in ranks)
     assert first[False] == second[False] == first[True]
     assert second[True] != first[True]
+
+
+@pytest.mark.parametrize('num_processes', [1, 2])
+def test_accumulated_gradients(ranks, num_processes):
+    """Parts of a batch one after the other, in one or two processes."""
+    expected = step(ACCUMULATED, FIRST_FRAMES, 1)
+    if num_processes == 1:
+        moved = [step(ACCUMULATED, FIRST_FRAMES, 2)]
+    else:
+        moved = [rank['accumulated'] for rank in ranks]
+    for values in moved:
+        assert relative_error(values, expected) < 1e-5
+
+
+def test_accumulation_averages_the_sum_too():
+    whole, parts = (
+        dict(matching('sum', weight), loss_orthogonality=None)
+        for weight in (0.25, 0.5)
+    )
+    moved, expected = step(parts, None, 2), step(whole, None, 1)
+    assert relative_error(moved, expected) < 1e-5
+
+
+def test_sync_bn_says_that_it_needs_gpus(ranks):
+    for rank in ranks:
+        assert (
+            'SyncBatchNorm expected input tensor to be on GPU'
+            in (rank['sync_bn'])
+        )

@@ -162,7 +162,7 @@ def is_running(pid):
     return True
 
 
-@pytest.mark.parametrize('rank', [0, 1])
+@pytest.mark.parametrize('rank', [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_killed_process_ends_the_others(tmp_path, rank):
     (tmp_path / 'tiny_model.py').write_text(MODULE + ENDLESS)
     config = tmp_path / 'tiny.py'
