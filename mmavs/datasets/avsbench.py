@@ -194,6 +194,7 @@ class AVSBenchDataset(BaseSegDataset):
             self._read(self.ann_file, 'the list of clips'),
             self.layout.columns,
             self.ann_file,
+            set().union(*map(pattern_fields, self.layout.patterns.values())),
         )
         selected = [row for row in rows if row['split'] == self.split]
         if not selected:

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -155,7 +156,10 @@ def pattern_fields(pattern: str) -> set[str]:
 
 
 def read_clips(
-    content: bytes, columns: Mapping[str, Column], name: str
+    content: bytes,
+    columns: Mapping[str, Column],
+    name: str,
+    in_paths: Iterable[str] = (),
 ) -> list[dict[str, str]]:
     """Read the list of clips, every value as a string.
 
@@ -163,6 +167,8 @@ def read_clips(
         content: the bytes of the CSV file, UTF-8.
         columns: what to read.
         name: the file's name, for error messages.
+        in_paths: columns besides those of the layouts whose values become
+            parts of paths.
 
     Returns:
         One dict per row, column to value, without the header and empty rows.
@@ -172,7 +178,7 @@ def read_clips(
             is nowhere, or a value that names a file is not a plain name.
     """
     clips = []
-    for _, clip in read_rows(content, columns, name):
+    for _, clip in read_rows(content, columns, name, in_paths):
         if isinstance(clip, DataError):
             raise clip
         clips.append(clip)
@@ -180,7 +186,10 @@ def read_clips(
 
 
 def read_rows(
-    content: bytes, columns: Mapping[str, Column], name: str
+    content: bytes,
+    columns: Mapping[str, Column],
+    name: str,
+    in_paths: Iterable[str] = (),
 ) -> Iterator[tuple[int, dict[str, str] | DataError]]:
     """Read the list of clips row by row, so that a bad one hides no other.
 
@@ -192,6 +201,7 @@ def read_rows(
         content: the bytes of the CSV file, UTF-8.
         columns: what to read.
         name: the file's name, for error messages.
+        in_paths: see :func:`read_clips`.
 
     Yields:
         The number of the row, from 1, and its clip, or what is wrong with
@@ -215,22 +225,25 @@ def read_rows(
                 f'{name} has no column {columns[column].headers[0]!r}: its '
                 f'first row is {first}'
             )
+    in_paths = {*_PATH_COLUMNS, *in_paths}
     for number, row in rows:
         try:
-            yield number, _clip_of(row, positions)
+            yield number, _clip_of(row, positions, in_paths)
         except DataError as error:
             yield number, DataError(f'{name}, row {number}: {error}')
 
 
 def _clip_of(
-    row: Sequence[str], positions: Mapping[str, int | None]
+    row: Sequence[str],
+    positions: Mapping[str, int | None],
+    in_paths: Iterable[str],
 ) -> dict[str, str]:
     """Clip of one row; the error does not name the row."""
     width = 1 + max(p for p in positions.values() if p is not None)
     if len(row) < width:
         raise DataError(f'needs {width} columns, got {len(row)}: {row}')
     clip = {column: row[i] for column, i in positions.items() if i is not None}
-    for column in _PATH_COLUMNS:
+    for column in sorted(in_paths):
         if not _is_plain(clip.get(column, '-')):
             raise DataError(
                 f'{column} {clip[column]!r} must be the plain name of a file '
@@ -256,10 +269,15 @@ def _parse(content: bytes, name: str) -> list[tuple[int, list[str]]]:
 
 
 def _is_plain(value: str) -> bool:
-    """Tell whether a value names one file or folder and nothing above it."""
+    """Tell whether a value names one file or folder and nothing above it.
+
+    A control character would write what it likes into lists and logs: more
+    lines, or commands to a terminal.
+    """
     return (
         value not in ('', '.', '..')
-        and not {'/', '\\', '\0'} & set(value)
+        and not {'/', '\\'} & set(value)
+        and all(unicodedata.category(c) != 'Cc' for c in value)
         and len(value.encode('utf-8', 'replace')) < 256
     )
 

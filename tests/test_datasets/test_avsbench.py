@@ -17,6 +17,7 @@ from mmavs.datasets import (
     AVSBenchMS3Dataset,
     AVSBenchS4Dataset,
 )
+from mmavs.datasets.errors import DataError
 from mmavs.functional.log_mel import vggish_log_mel
 
 CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
@@ -362,3 +363,30 @@ def test_dataset_configs(request, name, size, batch_size):
         assert (
             METRICS.build(config[f'{split}_evaluator']).protocol == 'dataset'
         )
+
+
+@pytest.mark.parametrize(
+    'video_id', ['../../secret', '/etc/passwd', '..', 'a/../../b', 'a\n../b']
+)
+@pytest.mark.parametrize('column', ['video_id', 'category', 'folder'])
+def test_no_file_outside_the_data_root(tmp_path, column, video_id):
+    """No column that becomes a part of a path leads out of the folder."""
+    row = dict(video_id='x', split='train', category='c', folder='f')
+    cells = [f'"{ ({**row, column: video_id}[name]) }"' for name in row]
+    (tmp_path / 'list.csv').write_text(','.join(cells))
+    patterns = dict.fromkeys(
+        ('img_path', 'seg_map_path', 'audio_path'),
+        '{split}/{category}/{folder}/{video_id}',
+    )
+    with pytest.raises(DataError) as error:
+        AVSBenchDataset(
+            data_root=str(tmp_path),
+            split='train',
+            ann_file='list.csv',
+            csv_columns={name: i for i, name in enumerate(row)},
+            data_prefix=patterns,
+        )
+    assert f'row 1: {column} {video_id!r} must be the plain' in str(
+        error.value
+    )
+    assert '\n' not in str(error.value)
