@@ -364,8 +364,10 @@ class TestBroken:
         assert (code, 'several videos' in printed) == (1, True)
 
     def test_names_cannot_act_on_the_terminal(self, run):
-        code, printed, _ = run('\x1b[2J,0,dog,val\n', '--subset', 's4')
-        assert (code, '\x1b' in printed) == (1, False)
+        """Such as the mark that turns the rest of a line around."""
+        code, printed, _ = run('\u202egpj,0,dog,val\n', '--subset', 's4')
+        assert (code, '\u202e' in printed) == (1, False)
+        assert 'gpj' in printed
 
 
 class TestRefused:
@@ -376,6 +378,7 @@ class TestRefused:
             ('s4', 'a/b,0,dog,val', 'plain name'),
             ('s4', 'a\\b,0,dog,val', 'plain name'),
             ('s4', '..,0,dog,val', 'plain name'),
+            ('s4', '\x1b[2J,0,dog,val', 'plain name'),
             ('s4', '_x,0,..,val', 'plain name'),
             ('s4', ',0,dog,val', 'plain name'),
             ('s4', f'{"x" * 260},0,dog,val', 'plain name'),

@@ -167,6 +167,31 @@ def test_visitors_have_their_own_only(segment, served, visitor, clip):
         assert 'event: error' in answer and str(path) not in answer
 
 
+@pytest.mark.parametrize(
+    'name',
+    ['../../evil.mp4', '/evil.mp4', '..', 'a\nb.mp4', '-evil.mp4', 'a;b|c'],
+)
+def test_a_name_does_not_choose_the_folder(served, visitor, clip, name):
+    """Whatever an upload is called, it goes where all of them go."""
+    _, service = served
+    folder = service.folder.parent
+    before = set(folder.parent.iterdir())
+    answer = visitor.post(
+        '/gradio_api/upload',
+        files=dict(files=(name, Path(clip).read_bytes())),
+    )
+    assert set(folder.parent.iterdir()) == before
+    assert not Path('/evil.mp4').exists()
+    if name == '..':  # no name at all
+        assert answer.status_code == 400
+        return
+    path = Path(*answer.json())
+    assert path.read_bytes() == Path(clip).read_bytes()
+    assert path.resolve().is_relative_to((folder / 'files').resolve())
+    assert '\n' not in path.name and not path.name.startswith('..')
+    assert 'event: complete' in ask(visitor, path)
+
+
 def test_an_example(segment, served, visitor):
     """The file that the page offers is as good as one that is uploaded."""
     page, _ = served
