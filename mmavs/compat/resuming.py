@@ -1,10 +1,10 @@
 """Shim 4: resuming without running the config in the checkpoint.
 
-Where a checkpoint has a text at ``meta.config``, mmengine runs it as the Python
-program that a config is, to compare ``gpu_ids``, a setting of its forerunner.
-Its own checkpoints have none there, so this is of use only to who wants to run
-code by a file of weights. With this shim its runners do not see the text; in
-the file it stays.
+Where a checkpoint has a text at ``meta.config``, mmengine runs it as the
+Python program that a config is, to compare ``gpu_ids``, a setting of its
+forerunner. Its own checkpoints have none there, so this is of use only to who
+wants to run code by a file of weights. With this shim its runners do not see
+the text; in the file it stays.
 """
 
 import functools

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -162,19 +163,20 @@ def is_running(pid):
     return True
 
 
-@pytest.mark.parametrize('rank', [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_killed_process_ends_the_others(tmp_path, rank):
-    (tmp_path / 'tiny_model.py').write_text(MODULE + ENDLESS)
-    config = tmp_path / 'tiny.py'
+@contextmanager
+def endless_job(folder, *options):
+    """A training of two processes, and their ids; what it says is in log."""
+    (folder / 'tiny_model.py').write_text(MODULE + ENDLESS)
+    config = folder / 'tiny.py'
     config.write_text(CONFIG.replace('ReportHook', 'PidHook'))
-    work_dir = tmp_path / 'work'
+    work_dir = folder / 'work'
     pid_files = [work_dir / f'rank{i}.pid' for i in range(2)]
-    with (tmp_path / 'log').open('w+') as log:
+    with (folder / 'log').open('w') as log:
         job = subprocess.Popen(
             ['bash', ROOT / 'tools/dist_train.sh', config, '2']
-            + ['--work-dir', work_dir]
-            + ['--cfg-options', 'train_cfg.max_iters=100000000'],
-            env=environment(tmp_path),
+            + ['--work-dir', work_dir, '--cfg-options']
+            + ['train_cfg.max_iters=100000000', *options],
+            env=environment(folder),
             stdout=log,
             stderr=log,
         )
@@ -184,16 +186,35 @@ def test_killed_process_ends_the_others(tmp_path, rank):
                 assert job.poll() is None, 'it never trained'
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            pids = [int(path.read_text()) for path in pid_files]
-            os.kill(pids[rank], signal.SIGKILL)
-            assert job.wait(timeout=60) not in (0, None)
+            yield job, [int(path.read_text()) for path in pid_files]
         finally:
             if job.poll() is None:
                 job.terminate()  # the launcher ends its processes
                 job.wait(60)
-        log.seek(0)
-        text = log.read()
+
+
+@pytest.mark.parametrize('rank', [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_killed_process_ends_the_others(tmp_path, rank):
+    with endless_job(tmp_path) as (job, pids):
+        os.kill(pids[rank], signal.SIGKILL)
+        assert job.wait(timeout=60) not in (0, None)
+    text = (tmp_path / 'log').read_text()
     assert 'SIGKILL' in text and f'rank      : {rank}' in text, text[-3000:]
+    assert not any(map(is_running, pids))
+
+
+@pytest.mark.slow  # the launcher waits half a minute before it kills
+def test_process_that_hangs_is_not_waited_for(tmp_path):
+    timeout = 'env_cfg.dist_cfg.timeout=10'
+    with endless_job(tmp_path, timeout) as (job, pids):
+        os.kill(pids[1], signal.SIGSTOP)
+        try:
+            assert job.wait(timeout=100) not in (0, None)
+        finally:
+            if is_running(pids[1]):
+                os.kill(pids[1], signal.SIGKILL)
+    text = (tmp_path / 'log').read_text()
+    assert 'Timed out' in text, text[-3000:]
     assert not any(map(is_running, pids))
 
 
