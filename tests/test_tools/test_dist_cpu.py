@@ -270,6 +270,43 @@ def test_slurm_gets_every_word_as_it_was(tmp_path, kind):
     assert not (tmp_path / 'ran').exists()
 
 
+@pytest.mark.parametrize('kind', ['train', 'test'])
+@pytest.mark.parametrize('place', ['here', 'here by port', 'two machines'])
+def test_python_gets_every_word_as_it_was(tmp_path, kind, place):
+    python = tmp_path / 'my python'
+    python.write_text('#!/bin/bash\nprintf "%s\\n" "$@" > "$SEEN"\n')
+    python.chmod(0o755)
+    env = environment(tmp_path)
+    env |= dict(PYTHON=str(python), SEEN=str(tmp_path / 'seen'))
+    meeting = ['--nnodes=1', '--standalone', '--local_addr=127.0.0.1']
+    if place == 'here by port':
+        env |= dict(PORT='29511')
+        meeting[1:] = ['--node_rank=0', '--master_addr=127.0.0.1']
+        meeting += ['--master_port=29511']
+    elif place == 'two machines':
+        env |= dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='first')
+        meeting = ['--nnodes=2', '--node_rank=1', '--master_addr=first']
+        meeting += ['--master_port=29500']
+    files = ['-my config.py', '-$(touch ran).pth'][: 1 + (kind == 'test')]
+    rest = ['--work-dir', 'a b', '--cfg-options', 'x="*"', '--resume']
+    script = ROOT / f'tools/dist_{kind}.sh'
+    subprocess.run(
+        ['bash', script, *files, '2', *rest], env=env, cwd=tmp_path, check=True
+    )
+    assert (tmp_path / 'seen').read_text().splitlines() == [
+        '-m',
+        'torch.distributed.run',
+        *meeting,
+        '--nproc_per_node=2',
+        str(ROOT / f'tools/{kind}.py'),
+        *(f'./{name}' for name in files),
+        '--launcher',
+        'pytorch',
+        *rest,
+    ]
+    assert not (tmp_path / 'ran').exists()
+
+
 @pytest.mark.parametrize(
     'command', [['dist_train.sh', 'c.py'], ['dist_test.sh', 'c.py', 'c.pth']]
 )
