@@ -20,8 +20,6 @@ import mmavs  # noqa: F401 (registers the components)
 from mmavs.compat.checkpoints import load_checkpoint_safely
 
 ROOT = Path(__file__).resolve().parent.parent
-# Of trainings in two processes.
-CONFIGS = ('resumed', 'epoch')
 # So little trained, it predicts no more than 0.5 anywhere.
 THRESHOLD = 0.35
 CLIPS_TO_TEST = 3  # of two processes, one has a clip twice
@@ -34,21 +32,18 @@ def statistics(state: dict) -> torch.Tensor:
     )
 
 
-def train(folder):
-    """Train as each config says, in every process."""
+def train(config):
+    """Train as a config says, in every process."""
     os.environ['LOCAL_RANK'] = str(get_rank())
-    results = {}
-    for name in CONFIGS:
-        runner = Runner.from_cfg(Config.fromfile(folder / f'{name}.py'))
-        runner.train()
-        results[name] = dict(
-            iterations=runner.iter,
-            lr=runner.optim_wrapper.get_lr()['lr'],
-            wrapper=type(runner.model).__name__,
-            score=runner.message_hub.get_scalar('val/mIoU').current(),
-            statistics=statistics(runner.model.module.state_dict()),
-        )
-    return results
+    runner = Runner.from_cfg(Config.fromfile(config))
+    runner.train()
+    return dict(
+        iterations=runner.iter,
+        lr=runner.optim_wrapper.get_lr()['lr'],
+        wrapper=type(runner.model).__name__,
+        score=runner.message_hub.get_scalar('val/mIoU').current(),
+        statistics=statistics(runner.model.module.state_dict()),
+    )
 
 
 def dist_test(config: Path, checkpoint: Path) -> dict:
@@ -97,64 +92,40 @@ def test_launcher_gives_the_scores_of_one_process(tiny_config, tmp_path):
     )
 
 
-def test_one_process_then_two_then_one(tiny_config, tmp_path):
-    runner, checkpoint = trained_by_one(tiny_config, tmp_path)
-    resumed = tiny_config('s4', work_dir=str(tmp_path / 'two'))
-    resumed.merge_from_dict(
+def train_in_two(config, folder):
+    """What each of two processes tells of a training."""
+    config.merge_from_dict(
         {
             'launcher': 'pytorch',
+            'auto_scale_lr': dict(enable=True, base_batch_size=2),
+        }
+    )
+    config.dump(folder / 'two.py')
+    return in_two_processes(train, folder, folder / 'two.py')
+
+
+def test_one_process_then_two_then_one(tiny_config, tmp_path):
+    runner, checkpoint = trained_by_one(tiny_config, tmp_path)
+    assert steps_of(checkpoint) == {2}
+
+    two = tiny_config('s4', work_dir=str(tmp_path / 'two'))
+    two.merge_from_dict(
+        {
             'load_from': str(checkpoint),
             'resume': True,
             'train_cfg.max_iters': 4,
-            'auto_scale_lr': dict(enable=True, base_batch_size=2),
         }
     )
-    resumed.dump(tmp_path / 'resumed.py')
-    epoch = tiny_config('s4', work_dir=str(tmp_path / 'epoch'))
-    epoch.merge_from_dict(
-        {
-            'launcher': 'pytorch',
-            'custom_hooks': [dict(type='SyncBuffersHook')],
-            'default_hooks.checkpoint.by_epoch': True,
-            'log_processor.by_epoch': True,
-            'train_dataloader.sampler.type': 'DefaultSampler',
-            'val_evaluator.threshold': THRESHOLD,
-            'auto_scale_lr': dict(enable=True, base_batch_size=2),
-        }
-    )
-    epoch.train_cfg = dict(by_epoch=True, max_epochs=1)
-    epoch.dump(tmp_path / 'epoch.py')
-    ranks = in_two_processes(train, tmp_path, tmp_path)
+    ranks = train_in_two(two, tmp_path)
     for rank in ranks:
-        assert rank['resumed']['iterations'] == 4
-        assert rank['resumed']['wrapper'] == 'MMDistributedDataParallel'
+        assert rank['iterations'] == 4
+        assert rank['wrapper'] == 'MMDistributedDataParallel'
         # That of the checkpoint: a resumed training is not rescaled.
-        lr = runner.cfg.optim_wrapper.optimizer.lr
-        assert rank['resumed']['lr'] == [lr]
-        assert rank['epoch']['lr'] == [2 * lr]  # for twice the batch
-        # 5 clips, 2 of them to a batch of each process.
-        assert rank['epoch']['iterations'] == 2
-    # Each process has statistics of its own unless a hook averages them.
-    first, second = (rank['resumed']['statistics'] for rank in ranks)
+        assert rank['lr'] == [runner.cfg.optim_wrapper.optimizer.lr]
+    # Without a hook that averages them, each has statistics of its own.
+    first, second = (rank['statistics'] for rank in ranks)
     assert not torch.equal(first, second)
-    saved = load_checkpoint_safely(tmp_path / 'epoch/epoch_1.pth')
-    for rank in ranks:
-        values = rank['epoch']['statistics']
-        assert torch.equal(values, statistics(saved['state_dict']))
-    # What was validated is what was saved.
-    tested = tiny_config('s4', work_dir=str(tmp_path / 'tested'))
-    tested.load_from = str(tmp_path / 'epoch/epoch_1.pth')
-    tested.experiment_name = 'tested'
-    tested.test_dataloader = tested.val_dataloader
-    tested.test_evaluator = dict(type='AVSMetric', threshold=THRESHOLD)
-    score = Runner.from_cfg(tested).test()['mIoU']
-    assert score > 0
-    assert [rank['epoch']['score'] for rank in ranks] == pytest.approx(
-        [score] * 2, abs=1e-6
-    )
-
     last = tmp_path / 'two/iter_4.pth'
-    assert steps_of(checkpoint) == {2}
     assert steps_of(last) == {4}
 
     again = tiny_config('s4', work_dir=str(tmp_path / 'again'))
@@ -170,3 +141,36 @@ def test_one_process_then_two_then_one(tiny_config, tmp_path):
     runner.train()
     assert runner.iter == 5
     assert steps_of(tmp_path / 'again/iter_5.pth') == {5}
+
+
+@pytest.mark.slow
+def test_what_was_validated_is_what_is_saved(tiny_config, tmp_path):
+    """With the hook of mmengine, in a training by epochs."""
+    config = tiny_config('s4', work_dir=str(tmp_path / 'epoch'))
+    config.merge_from_dict(
+        {
+            'custom_hooks': [dict(type='SyncBuffersHook')],
+            'default_hooks.checkpoint.by_epoch': True,
+            'log_processor.by_epoch': True,
+            'train_dataloader.sampler.type': 'DefaultSampler',
+            'val_evaluator.threshold': THRESHOLD,
+        }
+    )
+    config.train_cfg = dict(by_epoch=True, max_epochs=1)
+    ranks = train_in_two(config, tmp_path)
+    checkpoint = tmp_path / 'epoch/epoch_1.pth'
+    saved = load_checkpoint_safely(checkpoint)['state_dict']
+
+    tested = tiny_config('s4', work_dir=str(tmp_path / 'tested'))
+    tested.load_from = str(checkpoint)
+    tested.experiment_name = 'tested'
+    tested.test_dataloader = tested.val_dataloader
+    tested.test_evaluator = dict(type='AVSMetric', threshold=THRESHOLD)
+    score = Runner.from_cfg(tested).test()['mIoU']
+    assert score > 0
+    for rank in ranks:
+        # 5 clips, 2 of them to a batch of each process.
+        assert rank['iterations'] == 2
+        assert rank['lr'] == [2 * config.optim_wrapper.optimizer.lr]
+        assert torch.equal(rank['statistics'], statistics(saved))
+        assert rank['score'] == pytest.approx(score, abs=1e-6)
