@@ -119,7 +119,7 @@ def test_refusals_are_shown(segment, clip, tmp_path):
 def visitor(address):
     """Somebody who writes requests themselves."""
     httpx = pytest.importorskip('httpx', reason=NEEDS_GRADIO)
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 
