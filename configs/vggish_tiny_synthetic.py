@@ -54,7 +54,7 @@ val_evaluator = dict(type='AudioTagMetric')
 val_cfg = dict(type='ValLoop')
 max_iters = 300
 train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=150
+    type='ExactIterBasedTrainLoop', max_iters=max_iters, val_interval=150
 )
 optim_wrapper = dict(
     type='BF16OptimWrapper',

@@ -40,5 +40,6 @@ default_hooks = dict(
         rule='greater',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    iteration_seed=dict(type='IterationSeedHook'),
     visualization=dict(type='AVSVisualizationHook'),
 )

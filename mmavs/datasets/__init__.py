@@ -8,7 +8,7 @@ from mmavs.datasets.avsbench import (
 from mmavs.datasets.avsbench_semantic import AVSBenchSemanticDataset
 from mmavs.datasets.errors import DataError, MissingDataError
 from mmavs.datasets.negative_sounds import NegativeSounds
-from mmavs.datasets.samplers import SameLengthBatchSampler
+from mmavs.datasets.samplers import SameLengthBatchSampler, VisitBatchSampler
 from mmavs.datasets.transforms import (
     ClipTransform,
     LoadAudio,
@@ -27,6 +27,7 @@ from mmavs.datasets.transforms import (
     VGGishLogMel,
     with_sound_condition,
 )
+from mmavs.datasets.visit_dataset import VisitDataset
 
 __all__ = [
     'AVSBenchDataset',
@@ -52,5 +53,7 @@ __all__ = [
     'SoundCondition',
     'SpecAugment',
     'VGGishLogMel',
+    'VisitBatchSampler',
+    'VisitDataset',
     'with_sound_condition',
 ]

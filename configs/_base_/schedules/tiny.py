@@ -16,7 +16,7 @@ param_scheduler = [
     ),
 ]
 train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=140
+    type='ExactIterBasedTrainLoop', max_iters=max_iters, val_interval=140
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -3,5 +3,9 @@
 from mmavs.datasets.samplers.same_length_batch_sampler import (
     SameLengthBatchSampler,
 )
+from mmavs.datasets.samplers.visit_batch_sampler import (
+    Visit,
+    VisitBatchSampler,
+)
 
-__all__ = ['SameLengthBatchSampler']
+__all__ = ['SameLengthBatchSampler', 'Visit', 'VisitBatchSampler']
