@@ -76,7 +76,7 @@ default_hooks = dict(
         by_epoch=False,
         interval=150,
         save_best=None,
-        max_keep_ckpts=1,
+        max_keep_ckpts=2,
     ),
 )
 log_processor = dict(by_epoch=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
-import mmavs  # noqa: F401  registers everything, also for plain configs
+from mmavs.engine.checkpoint_files import candidates
 
 
 def parse_args() -> argparse.Namespace:
@@ -100,8 +100,8 @@ def resume(cfg: Config, source: str) -> None:
     """
     if source != 'auto':
         cfg.resume, cfg.load_from = True, source
-    elif find_latest_checkpoint(cfg.work_dir) is not None:
-        # The runner looks it up again, once the work directory is known.
+    elif candidates(cfg.work_dir):
+        # SafeCheckpointHook takes the latest of them that is whole.
         cfg.resume, cfg.load_from = True, None
     else:
         cfg.resume = False

@@ -32,10 +32,11 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='SafeCheckpointHook',
         by_epoch=True,
         interval=1,
-        max_keep_ckpts=1,
+        # The one before stays, in case a disk damages the last.
+        max_keep_ckpts=2,
         save_best='mIoU',
         rule='greater',
     ),

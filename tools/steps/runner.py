@@ -322,10 +322,6 @@ def _resolve(argument: str) -> str:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    """Whether a training can go on.
-
-    MMEngine removes the last checkpoint before it writes the next, so the
-    note of the last may outlive it.
-    """
+    """Whether a training can go on from the checkpoint it noted."""
     note = folder / 'last_checkpoint'
     return note.is_file() and Path(note.read_text().strip()).is_file()

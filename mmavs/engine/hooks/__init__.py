@@ -4,10 +4,14 @@ from mmavs.engine.hooks.avs_visualization_hook import AVSVisualizationHook
 from mmavs.engine.hooks.compile_hook import CompileHook
 from mmavs.engine.hooks.iteration_seed_hook import IterationSeedHook
 from mmavs.engine.hooks.latent_warmup_hook import LatentWarmupHook
+from mmavs.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
     'AVSVisualizationHook',
     'CompileHook',
     'IterationSeedHook',
     'LatentWarmupHook',
+    'IterationSeedHook',
+    'LatentWarmupHook',
+    'SafeCheckpointHook',
 ]
