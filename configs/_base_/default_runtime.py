@@ -42,5 +42,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
+    # Stops at NaN or infinity; max_skipped=N leaves out up to N batches.
+    finite_loss=dict(type='FiniteLossHook', max_skipped=0),
     visualization=dict(type='AVSVisualizationHook'),
 )
