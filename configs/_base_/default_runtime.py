@@ -44,5 +44,8 @@ default_hooks = dict(
     iteration_seed=dict(type='IterationSeedHook'),
     # Stops at NaN or infinity; max_skipped=N leaves out up to N batches.
     finite_loss=dict(type='FiniteLossHook', max_skipped=0),
+    # max_clips=N puts others in the place of up to N clips that cannot be
+    # read; 0 makes the first an error.
+    unreadable_clips=dict(type='UnreadableClipsHook', max_clips=0),
     visualization=dict(type='AVSVisualizationHook'),
 )

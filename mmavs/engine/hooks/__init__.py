@@ -6,6 +6,7 @@ from mmavs.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmavs.engine.hooks.iteration_seed_hook import IterationSeedHook
 from mmavs.engine.hooks.latent_warmup_hook import LatentWarmupHook
 from mmavs.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from mmavs.engine.hooks.unreadable_clips_hook import UnreadableClipsHook
 
 __all__ = [
     'AVSVisualizationHook',
@@ -16,4 +17,5 @@ __all__ = [
     'IterationSeedHook',
     'LatentWarmupHook',
     'SafeCheckpointHook',
+    'UnreadableClipsHook',
 ]
