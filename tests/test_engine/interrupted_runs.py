@@ -5,12 +5,16 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmavs.compat.checkpoints import load_checkpoint_safely
+from mmavs.engine.checkpoint_comparison import (
+    differing_parts as differences,
+)
+from mmavs.engine.checkpoint_comparison import is_same as same
+
+__all__ = ['KillHook', 'Killed', 'differences', 'same', 'train']
 
 
 class Killed(BaseException):
@@ -54,38 +58,3 @@ def train(
     except Killed:
         assert kill_at is not None
     return runner
-
-
-def differences(one: Path, other: Path) -> list[str]:
-    """What differs between the training states of two checkpoints."""
-    states = [load_checkpoint_safely(path) for path in (one, other)]
-    found = []
-    for key in (
-        'state_dict',
-        'ema_state_dict',
-        'optimizer',
-        'param_schedulers',
-    ):
-        values = [state.get(key) for state in states]
-        if not same(*values):
-            found.append(key)
-    return found
-
-
-def same(one, other) -> bool:
-    """Whether two nested values are equal, tensors bit for bit."""
-    if isinstance(one, torch.Tensor):
-        # NaN equals itself here, and 0 does not equal -0.
-        return (
-            isinstance(other, torch.Tensor)
-            and one.dtype == other.dtype
-            and one.shape == other.shape
-            and one.numpy().tobytes() == other.numpy().tobytes()
-        )
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(
-            same(one[k], other[k]) for k in one
-        )
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other

@@ -201,6 +201,12 @@ class StepRunner:
             for process in self._processes:
                 process.terminate()
 
+    def kill(self) -> None:
+        """Kill what runs, as the system does; it can do nothing about it."""
+        with self._lock:
+            for process in self._processes:
+                process.kill()
+
     def _start(self, arguments: list[str]) -> subprocess.Popen:
         with self._lock:
             if self._stopped:
