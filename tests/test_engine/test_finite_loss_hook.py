@@ -13,6 +13,8 @@ import pytest
 import torch
 from interrupted_runs import differences, same, train
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmseg.registry import OPTIM_WRAPPERS
 from toy_runs import toy_config
 
 from mmavs.compat.checkpoints import load_checkpoint_safely
@@ -170,6 +172,31 @@ def test_accumulated_gradients_of_a_skipped_batch_go(tmp_path):
     assert error is None
     assert not has_nan(runner)
     assert [s['count'] for s in states.after] == [1, 2, 3, 4, 5, 6]
+
+
+@OPTIM_WRAPPERS.register_module(force=True)
+class ScalingOptimWrapper(OptimWrapper):
+    """Skips a step as a loss scaler does; real ones need an accelerator."""
+
+    loss_scaler = object()
+
+    def step(self, **kwargs):
+        """Step, unless a gradient is not finite."""
+        groups = self.optimizer.param_groups
+        grads = [p.grad for group in groups for p in group['params']]
+        if all(grad.isfinite().all() for grad in grads):
+            super().step(**kwargs)
+
+
+def test_a_loss_scaler_may_skip_steps(tmp_path):
+    changes = {
+        'model.bad_gradient_at': 3,
+        'optim_wrapper.type': 'ScalingOptimWrapper',
+    }
+    runner, states, error = run(toy_config(**changes), tmp_path)
+    assert error is None
+    assert runner.iter == 6
+    assert not has_nan(runner)
 
 
 def test_other_loops_cannot_skip(tmp_path):
