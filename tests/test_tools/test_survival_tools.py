@@ -35,7 +35,7 @@ def test_faults_do_not_end_a_training(analysis_tool, tmp_path):
     report = json.loads((tmp_path / 'work/report.json').read_text())
     assert report['iterations'] == dict(clean=12, faulty=12)
     assert len(report['ended_with_error_and_resumed']) == 1
-    assert 'killed by signal' in report['ended_with_error_and_resumed'][0]
+    assert 'DataLoader worker' in report['ended_with_error_and_resumed'][0]
     found = [clip['video_id'] for clip in report['unreadable_clips']]
     assert found == report['damaged_clips'] != []
     batches = report['skipped_batches']

@@ -165,7 +165,8 @@ def damage_clips(
         )
         content = files[0].read_bytes()
         files[0].unlink()  # the file of the source stays
-        files[0].write_bytes(content[: len(content) // 3])
+        # Not even a header: a wav file without its end is read as it is.
+        files[0].write_bytes(content[:20])
     return sorted(damaged), [i for i in ids if i not in damaged]
 
 
