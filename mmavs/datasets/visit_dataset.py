@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from mmavs.random_streams import seed_generators
 
 # Metainfo of a sample that stands in for unreadable clips.
 UNREADABLE = 'unreadable'
+# Where an object lay in the memory of a process: by its reason a file is
+# known again.
+ADDRESS = re.compile(' at 0x[0-9a-f]+')
 
 
 @DATASETS.register_module()
@@ -79,7 +83,10 @@ class VisitDataset:
                 sample = self.dataset[candidate]
             except DataError as error:
                 unreadable.append(
-                    dict(video_id=self._video_id(candidate), reason=str(error))
+                    dict(
+                        video_id=self._video_id(candidate),
+                        reason=ADDRESS.sub('', str(error)),
+                    )
                 )
                 if len(unreadable) > self.max_unreadable:
                     raise

@@ -133,3 +133,16 @@ def test_count_patches():
         else:
             expected = 0
         assert count_patches(num_samples) == expected
+
+
+def test_an_unreadable_file_has_one_message(tmp_path):
+    """By which it is known again: no address of an object is in it."""
+    path = tmp_path / 'a.wav'
+    path.write_bytes(b'RIFF' + b'x' * 16)
+    messages = set()
+    for _ in range(2):
+        with pytest.raises(DataError, match='is not readable') as error:
+            load_audio.load_waveform(str(path), 16000)
+        messages.add(str(error.value))
+    assert len(messages) == 1
+    assert '0x' not in messages.pop()

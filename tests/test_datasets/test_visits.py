@@ -174,6 +174,20 @@ def test_the_next_clip_as_long_takes_its_place():
     assert 'unreadable' not in dataset[Visit(1, 5)]['data_samples']
 
 
+def test_a_reason_is_the_same_every_time():
+    """Also where a library tells the address of an object."""
+
+    def fail(results: dict) -> dict:
+        if results['number'] == 0:
+            raise DataError(f'clip0 is torn: {object()}')
+        return results
+
+    sample = VisitDataset(Clips(fail, draw), max_unreadable=1)[Visit(0, 5)]
+    assert sample['data_samples'].unreadable == [
+        dict(video_id='clip0', reason='clip0 is torn: <object object>')
+    ]
+
+
 def test_replacing_ends(monkeypatch):
     monkeypatch.setattr(f'{__name__}.BROKEN', (0, 2, 4))
     with pytest.raises(DataError, match='clip0 is torn'):

@@ -188,6 +188,8 @@ def tell(starts: list[dict]) -> None:
 
 def describe(start: dict) -> str:
     """A start of the training in words."""
+    if start['killed'] and not start['last_logged_iteration']:
+        return f'killed before its first iteration, {start["seconds"]} s'
     begun = start['resumed_from'] or 'the beginning'
     end = 'killed' if start['killed'] else 'ended'
     return (

@@ -113,8 +113,11 @@ def decode_waveform(
     except DataError:
         raise
     except Exception as error:  # whatever the bytes make a parser do
+        # Without soundfile's prefix, which names an address in memory: the
+        # same file is to give the same message every time.
+        why = getattr(error, 'error_string', error)
         raise DataError(
-            f'audio {name} is not readable (wav, flac, ogg or mp3): {error}'
+            f'audio {name} is not readable (wav, flac, ogg or mp3): {why}'
         ) from error
     if len(samples) == 0:
         raise DataError(f'{name} holds no audio samples')
