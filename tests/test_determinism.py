@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from interrupted_runs import differences, train
 from mmengine.config import Config
 
 from mmavs.datasets.synthetic import write_synthetic_avsbench
@@ -15,9 +15,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted(
     path.stem for path in (ROOT / 'configs').glob('mmvae_tiny_*.py')
 )
-sys.path.insert(0, str(ROOT / 'tests/test_engine'))
-
-from interrupted_runs import differences, train  # noqa: E402
 
 
 @pytest.fixture(scope='module')

@@ -58,15 +58,13 @@ def strong_config(tiny_config):
     return config
 
 
-@pytest.mark.parametrize('kill_at', [3, 5])
-def test_resumed_equals_uninterrupted(strong_config, tmp_path, kill_at):
+def test_resumed_equals_uninterrupted(strong_config, tmp_path):
     """Also where it goes on with other workers than it began with."""
     train(strong_config, tmp_path / 'whole')
-    train(strong_config, tmp_path / 'broken', kill_at=kill_at)
+    train(strong_config, tmp_path / 'broken', kill_at=5)
     assert not (tmp_path / 'broken/iter_6.pth').exists()
-    workers = 2 if kill_at == 5 else 0
     runner = train(
-        with_workers(strong_config, workers), tmp_path / 'broken', resume=True
+        with_workers(strong_config, 2), tmp_path / 'broken', resume=True
     )
     assert runner.iter == 6
     assert not differences(

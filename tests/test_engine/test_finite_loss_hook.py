@@ -251,6 +251,7 @@ def test_two_processes_agree(tmp_path, skip):
     assert not any(v.isnan().any() for v in one['weights'].values())
     if skip:
         assert one['iter'] == other['iter'] == 6
+        assert one['resumed_at'] == other['resumed_at'] == 4
         report = json.loads((tmp_path / 'skipped_batches.json').read_text())
         assert len(report) >= 1
         assert all(len(entry['processes']) == 1 for entry in report)

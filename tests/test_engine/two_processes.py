@@ -3,6 +3,7 @@
 Arguments: work directory, how many batches may be skipped.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,16 @@ class NoiseHook(Hook):
         torch.set_rng_state(state)
 
 
+class StartHook(Hook):
+    """Notes where a training begins."""
+
+    iteration = None
+
+    def before_train(self, runner):
+        """Note the iteration."""
+        self.iteration = runner.iter
+
+
 def main() -> None:
     """Train, and write what this process has at the end."""
     work, max_skipped = Path(sys.argv[1]), int(sys.argv[2])
@@ -50,8 +61,22 @@ def main() -> None:
         runner.train()
     except NotFiniteError as raised:
         error = str(raised)
+    resumed_at = None
+    if not error:
+        # The last checkpoint is torn: both go on from the one before.
+        torch.distributed.barrier()
+        if runner.rank == 0:
+            os.truncate(work / 'iter_6.pth', 100)
+        torch.distributed.barrier()
+        config.resume, config.experiment_name = True, 'resumed'
+        again = Runner.from_cfg(config)
+        iters = StartHook()
+        again.register_hook(iters)
+        again.train()
+        resumed_at = iters.iteration
     torch.save(
         dict(
+            resumed_at=resumed_at,
             weights={
                 name: value.detach()
                 for name, value in runner.model.module.named_parameters()
