@@ -11,8 +11,6 @@ from mmavs.engine.hooks.unreadable_clips_hook import UnreadableClipsHook
 __all__ = [
     'AVSVisualizationHook',
     'CompileHook',
-    'IterationSeedHook',
-    'LatentWarmupHook',
     'FiniteLossHook',
     'IterationSeedHook',
     'LatentWarmupHook',
