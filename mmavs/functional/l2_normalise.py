@@ -22,9 +22,10 @@ def l2_normalise(x: Tensor, dim: int, eps: float = 1e-6) -> Tensor:
         x / sqrt(sum x^2 + eps).
     """
     # Squared in float32 at least: in float16 the square of 256 is infinite.
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    squares = wide.square().sum(dim, keepdim=True)
-    return x * torch.rsqrt(squares + eps).to(x.dtype)
+    # The norm keeps no squares in memory, which have the size of x.
+    wide = torch.promote_types(x.dtype, torch.float32)
+    norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True, dtype=wide)
+    return x * torch.rsqrt(norm.square() + eps).to(x.dtype)
 
 
 def wide_sum(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:

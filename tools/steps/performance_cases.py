@@ -90,33 +90,31 @@ def build_subject(
 
     Raises:
         MemoryError: if the direct form would not fit into the memory.
-        ValueError: if the config has no TPAVI to replace or to time.
     """
-    model = build_model(config, case.size, device)
     if name.startswith('direct'):
         _check_memory(case, device)
-        use_direct_tpavi(model)
-    model.train(case.task == 'train')
+    if name.endswith('fusion'):
+        part: nn.Module = _Fusion(config, device)
+        inputs = part.random_inputs(case, device)
+    else:
+        model = build_model(config, device)
+    if name.startswith('direct'):
+        use_direct_tpavi(part if name.endswith('fusion') else model)
     if name in ('model', 'direct'):
+        model.train(case.task == 'train')
         return _whole_model(model, config, case, device)
     if name == 'backbone':
         frames = _frames(case, device).float()
         layout = model.data_preprocessor.memory_format
-        part, inputs = (
-            model.backbone,
-            (frames.contiguous(memory_format=layout),),
-        )
-    else:
-        part = _Fusion(model.decode_head)
-        inputs = part.random_inputs(case, device)
-    # Without the rest of the model: it would be counted as memory.
-    del model
+        part = model.backbone
+        inputs = (frames.contiguous(memory_format=layout),)
+        # Without the rest of the model: it would be counted as memory.
+        del model
+    part.train(case.task == 'train')
     return _part(part, inputs, case, device)
 
 
-def build_model(
-    config: Config, size: tuple[int, int], device: torch.device
-) -> nn.Module:
+def build_model(config: Config, device: torch.device) -> nn.Module:
     """The model of a config with random weights: a step takes as long."""
     settings = config.copy().model
     for key in ('backbone', 'audio_backbone'):
@@ -130,9 +128,17 @@ def build_model(
 class _Fusion(nn.Module):
     """The fusions of all levels, and nothing else of a head."""
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, config: Config, device: torch.device) -> None:
         super().__init__()
-        self.fusion, self.channels = head.fusion, head.channels
+        init_default_scope(config.get('default_scope', 'mmseg'))
+        torch.manual_seed(0)
+        head = config.model.decode_head
+        self.channels = head.channels
+        self.fusion = nn.ModuleList(
+            MODELS.build(dict(head.fusion, channels=self.channels))
+            for _ in head.in_channels
+        )
+        self.to(device)
 
     def random_inputs(
         self, case: Case, device: torch.device

@@ -160,7 +160,13 @@ class VGGish(BaseModule):
             x = self.features(log_mel)
             # (N, C, h, w) -> (N, h, w, C): the published weights expect
             # channels last when flattened.
-            return self.embeddings(x.permute(0, 2, 3, 1).flatten(1))
+            x = x.permute(0, 2, 3, 1).flatten(1)
+            if not self.frozen:
+                return self.embeddings(x)
+            # Autocast keeps no copy of frozen weights: for a few patches,
+            # casting 67 million takes longer than the multiplication.
+            with torch.autocast(x.device.type, enabled=False):
+                return self.embeddings(x.to(self.embeddings[0].weight.dtype))
 
     # Files are nothing to compile; the graph has a gap here.
     @torch.compiler.disable

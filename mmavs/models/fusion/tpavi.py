@@ -92,10 +92,27 @@ class TPAVI(BaseModule):
         matrix = self.theta.weight.t().to(value) @ value
         bias = self.theta.bias.to(value) @ value + self.out.bias
         tokens = visual.reshape(-1, num_frames * pixels, channels)
-        fused = torch.bmm(tokens, matrix.to(tokens))
-        fused = fused + bias.to(tokens).unsqueeze(1)
+        if not self.training:
+            # The norm is one scale and shift for each channel, and the
+            # residual is added by the multiplication itself.
+            scale, shift = self._affine_norm()
+            matrix = matrix * scale
+            bias = bias * scale + shift
+            fused = torch.baddbmm(tokens, tokens, matrix.to(tokens))
+            fused = fused + bias.to(tokens).unsqueeze(1)
+            fused = self.norm(fused.view(n, h, w, channels))
+            return fused.permute(0, 3, 1, 2)
+        fused = torch.baddbmm(
+            bias.to(tokens).unsqueeze(1), tokens, matrix.to(tokens)
+        )
 
         # (B, T h w, C) -> (N, C, h, w), channels last in memory.
         fused = fused.view(n, h, w, channels).permute(0, 3, 1, 2)
         fused = self.out_norm(fused).permute(0, 2, 3, 1) + visual
         return self.norm(fused).permute(0, 3, 1, 2)
+
+    def _affine_norm(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift (C,) of the batch norm in evaluation mode."""
+        norm = self.out_norm
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        return scale, norm.bias - norm.running_mean * scale
