@@ -56,6 +56,12 @@ def what_is_wrong(path: str | Path) -> str | None:
     return None
 
 
+def noted_checkpoint(work_dir: str | Path) -> str:
+    """Path or address in a run's file ``last_checkpoint``; '' without one."""
+    note = Path(work_dir) / NOTE
+    return note.read_text().strip() if note.is_file() else ''
+
+
 def candidates(work_dir: str | Path) -> list[Path]:
     """Checkpoints to go on from, the best choice first.
 
@@ -65,8 +71,7 @@ def candidates(work_dir: str | Path) -> list[Path]:
             Without a name in it the latest file is the first.
     """
     work_dir = Path(work_dir)
-    note = work_dir / NOTE
-    named = note.read_text().strip() if note.is_file() else ''
+    named = noted_checkpoint(work_dir)
     if not named:
         return sorted(
             (path for path in work_dir.glob('*.pth') if _number(path)),

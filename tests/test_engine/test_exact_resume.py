@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from interrupted_runs import differences, train
 from mmengine.config import Config
+from mmengine.runner import ValLoop
 
 ROOT = Path(__file__).resolve().parents[2]
 STRONG = Config.fromfile(
@@ -104,6 +105,46 @@ def test_an_epoch_of_other_batches_begins_anew(epoch_config, tmp_path):
     runner = train(epoch_config, tmp_path, resume=True)
     # Two epochs of one batch, after four iterations of the old run.
     assert (runner.iter, runner.epoch) == (6, 3)
+
+
+@pytest.mark.parametrize('counts', [1, 2])
+def test_epochs_are_whole_after_a_change_of_the_batch_size(
+    epoch_config, tmp_path, counts
+):
+    """Also where the old iterations look like those of a new epoch."""
+    epoch_config.default_hooks.checkpoint.by_epoch = True
+    epoch_config.default_hooks.checkpoint.interval = 1
+    epoch_config.train_cfg.max_epochs = 1
+    runner = train(epoch_config, tmp_path)
+    assert (runner.iter, runner.epoch) == (3, 1)
+    # Of one batch with four clips and one with a single one.
+    epoch_config.train_dataloader.batch_size = 4
+    epoch_config.train_cfg.max_epochs = 3
+    epoch_config.optim_wrapper.accumulative_counts = counts
+    runner = train(epoch_config, tmp_path, resume=True)
+    assert (runner.iter, runner.epoch) == (7, 3)
+    assert runner.train_loop.max_iters == 7
+
+
+def test_a_kill_in_the_last_validation(epoch_config, tmp_path, monkeypatch):
+    """It is made up for, and its best checkpoint is there."""
+    epoch_config.default_hooks.checkpoint.by_epoch = True
+    epoch_config.default_hooks.checkpoint.interval = 1
+    epoch_config.train_cfg.max_epochs = 1
+    run = ValLoop.run
+
+    def die(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ValLoop, 'run', die)
+    with pytest.raises(KeyboardInterrupt):
+        train(epoch_config, tmp_path)
+    monkeypatch.setattr(ValLoop, 'run', run)
+    assert not list(tmp_path.glob('best_*.pth'))
+    train(epoch_config, tmp_path, resume=True)
+    assert [p.name for p in tmp_path.glob('best_*.pth')] == [
+        'best_mIoU_epoch_1.pth'
+    ]
 
 
 def test_a_drawn_seed_is_kept(strong_config, tmp_path):

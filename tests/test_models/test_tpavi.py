@@ -108,6 +108,22 @@ def test_float32_stays_close():
     assert (value - exact).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize('training', [True, False])
+def test_float16_does_not_overflow(training):
+    """Sums over the pixels of large frames would."""
+    fusion = make_fusion().float().train(training)
+    with torch.no_grad():
+        for projection in (fusion.g, fusion.phi):
+            projection.weight.mul_(10)
+    visual, audio = (x.float() for x in make_inputs(2, 1, h=280, w=280))
+    with torch.no_grad():
+        exact = fusion(visual, audio, 2)
+        with torch.autocast('cpu', torch.float16):
+            value = fusion(visual, audio, 2)
+    assert value.isfinite().all()
+    assert (value.float() - exact).abs().mean() < 0.02 * exact.abs().mean()
+
+
 def test_running_statistics_are_of_all_positions():
     fusion = make_fusion().train()
     before = fusion.out_norm.running_mean.clone()

@@ -200,6 +200,40 @@ def test_exponent_of_a_power(tool):
     assert exponent(rows[:1]) is None
 
 
+def test_attention_is_counted(tool):
+    from steps.performance_cases import Case, Subject
+
+    query = torch.randn(1, 2, 64, 32)
+
+    def attend():
+        torch.nn.functional.scaled_dot_product_attention(query, query, query)
+
+    case = Case('predict', 1, (64, 64), 1, 'float32', False, 1)
+    subject = Subject(attend, torch.nn.Identity())
+    # Two products of 64 x 32 x 64 in each of two heads, and as many sums.
+    expected = 2 * 2 * 2 * 64 * 32 * 64 / 1e9
+    assert tool.count_gflops(case, subject) == expected
+
+
+def test_settings_reach_the_other_process(tool):
+    settings = {'model.neck.in_channels': [8, 16], 'a.b': 'x', 'c': None}
+    words = ['CONFIG', *tool.changed_settings(settings), '--no-memory']
+    assert tool.parse_args(words).cfg_options == settings
+    assert tool.changed_settings({}) == []
+
+
+def test_steps_without_an_optimiser(tool, tmp_path):
+    """Gradients are accumulated: only every other step has one."""
+    table = tmp_path / 'x.csv'
+    options = (
+        *(*SHORT, '--task', 'train', '--subjects', 'model', '--no-memory'),
+        *('--csv', table, *SMALL, 'optim_wrapper.accumulative_counts=2'),
+    )
+    assert tool.main([str(option) for option in options]) == 0
+    (row,) = read(table)
+    assert float(row['backward_ms']) > 0 and row['optimiser_ms'] != ''
+
+
 def test_parts_are_told_apart(tool, monkeypatch):
     """The time of a part within another one is its own."""
     from steps import performance_parts

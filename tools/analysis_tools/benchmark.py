@@ -27,6 +27,7 @@ Examples::
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import sys
@@ -40,7 +41,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from rich.console import Console
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 import mmavs  # noqa: F401 (registers the components)
 from mmavs.datasets.transforms.vggish_log_mel import VGGishLogMel
@@ -62,7 +63,7 @@ from steps.performance_memory import (  # noqa: E402
     peak_mib,
     peak_of_command,
 )
-from steps.performance_parts import synchronised  # noqa: E402
+from steps.performance_parts import PARTS, synchronised  # noqa: E402
 from steps.performance_report import (  # noqa: E402
     Row,
     draw,
@@ -222,15 +223,20 @@ def memory_of(
 ) -> float | None:
     """Peak of memory of a line in MiB, measured by another process."""
     command = [
-        *(__file__, args.config, '--only-memory', '--subjects', subject),
+        # What is set here comes last, and wins.
+        *(__file__, args.config, *options),
+        *('--only-memory', '--subjects', subject),
         *('--task', case.task, '--num-frames', str(case.num_frames)),
         *('--size', str(case.size[0]), '--batch', str(case.batch)),
         *('--precision', case.precision, '--labelled', str(case.labelled)),
         *('--compile', 'yes' if case.compiled else 'no'),
         *(('--threads', str(args.threads)) if args.threads else ()),
-        *options,
     ]
-    return peak_of_command(command)
+    try:
+        return peak_of_command(command)
+    except RuntimeError as error:
+        console.print(f'no memory of {subject}: {error}', soft_wrap=True)
+        return None
 
 
 def time_case(
@@ -244,11 +250,21 @@ def time_case(
             start = synchronised(device)
             subject.call()
             spent = synchronised(device) - start
-            read = subject.clock.read() if subject.clock else {}
             if number:
                 seconds[name].append(spent)
-                for part, value in read.items():
-                    parts[name].setdefault(part, []).append(value)
+            if subject.clock is None:
+                continue
+            read = subject.clock.read()
+            for part in PARTS:
+                # Not every step has all: an optimiser may wait for others.
+                known = parts[name].setdefault(part, [])
+                if number:
+                    known.append(read.get(part, 0.0))
+    for known in parts.values():
+        for part in [
+            part for part, values in known.items() if not any(values)
+        ]:
+            del known[part]
     return seconds, parts
 
 
@@ -256,10 +272,25 @@ def count_gflops(case: Case, subject: Subject) -> float | None:
     """Of the forward pass of a clip."""
     if case.task == 'train' or case.compiled:
         return None
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(
+        display=False,
+        # Which torch counts on a GPU only.
+        custom_mapping={
+            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+                attention_flops
+            )
+        },
+    )
     with counter:
         subject.call()
     return counter.get_total_flops() / case.batch / 1e9
+
+
+def attention_flops(
+    query: torch.Size, key: torch.Size, value: torch.Size, *args, **kwargs
+) -> int:
+    """Of the fused attention of a CPU, from the shapes of what it gets."""
+    return sdpa_flop_count(query, key, value)
 
 
 def time_log_mel(num_frames: int, repeat: int) -> float:
@@ -280,6 +311,13 @@ def time_log_mel(num_frames: int, repeat: int) -> float:
         )
         spent.append(time.perf_counter() - start)
     return sorted(spent[1:])[repeat // 2]
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what nobody has a name for."""
+    gc.collect()
+    if device.type == 'cuda':
+        torch.cuda.empty_cache()
 
 
 def measure_case(
@@ -305,9 +343,11 @@ def measure_case(
         )
         for name, subject in subjects.items()
     }
-    # The other processes need the memory.
+    # The other processes need the memory. The clocks are in cycles with what
+    # they watch.
     names = list(subjects)
     subjects.clear()
+    free_memory(device)
     return [
         Row(
             case=case,
@@ -322,6 +362,13 @@ def measure_case(
         )
         for name in names
     ]
+
+
+def changed_settings(settings: dict) -> list[str]:
+    """What --cfg-options was given, for another process."""
+    words = [f'{key}={value!r}' for key, value in settings.items()]
+    words = [word.replace(' ', '') for word in words]
+    return ['--cfg-options', *words] if words else []
 
 
 def describe(device: torch.device) -> dict:
@@ -357,14 +404,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     environment = describe(device)
     console.print(f'{args.config} on {environment["device"]}')
-    # Passed on as they were written.
-    options = []
-    if '--cfg-options' in argv:
-        options = argv[argv.index('--cfg-options') :]
+    options = changed_settings(args.cfg_options)
     rows = []
     for case in cases:
         console.print(f'measuring {case}', soft_wrap=True)
-        rows += measure_case(args, config, case, device, options)
+        try:
+            rows += measure_case(args, config, case, device, options)
+        except torch.OutOfMemoryError as error:
+            # The message, not the error, which holds the tensors.
+            reason = str(error).partition('.')[0]
+            console.print(f'left out: {case}: {reason}', soft_wrap=True)
+        free_memory(device)
     if not rows:
         console.print('error: nothing could be measured')
         return 1

@@ -20,7 +20,7 @@ from pathlib import Path
 from mmengine.config import Config
 from rich.console import Console
 
-import mmavs  # noqa: F401 (registers the components)
+from mmavs.compat.checkpoints import load_checkpoint_safely
 
 # What this script shares with others lies a folder above it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -46,6 +46,7 @@ from steps.survival import (  # noqa: E402
     write_report,
 )
 
+NAMES = ('clean', 'faulty')
 console = Console(highlight=False)
 
 
@@ -86,6 +87,13 @@ def parse_args() -> argparse.Namespace:
         default=3,
         help='how often an error is answered with --resume;\n'
         'default: %(default)s',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.1,
+        metavar='MIOU',
+        help='how far the scores may lie apart; default: %(default)s',
     )
     parser.add_argument(
         '--audio-weights',
@@ -180,7 +188,7 @@ def summarise(
     """All that the report shows."""
     return dict(
         iterations={
-            step.name: int(step.output.stem.rpartition('_')[2])
+            step.name: load_checkpoint_safely(step.output)['meta']['iter']
             for step in (clean, faulty)
             if step.output.exists()
         },
@@ -231,8 +239,7 @@ def main() -> int:
     """Train with and without faults, and report.
 
     Returns:
-        The exit status: 1 if the iterations differ, or a damaged clip is in
-        no report.
+        The exit status: 1 if something did not go as it should.
     """
     args = parse_args()
     os.chdir(ROOT)
@@ -266,10 +273,36 @@ def main() -> int:
     write_report(work, summary, lines)
     console.print('\n'.join(lines), markup=False, soft_wrap=True)
     console.print(f'The report: {work / "report.md"} and report.json')
-    drawn_often = args.iters * config.train_dataloader.batch_size
-    reported = {clip['video_id'] for clip in summary['unreadable_clips']}
-    missed = drawn_often > args.clips[0] and not reported >= set(damaged)
-    return 1 if len(set(summary['iterations'].values())) != 1 or missed else 0
+    problems = find_problems(args, summary, config.train_dataloader.batch_size)
+    for problem in problems:
+        console.print(f'[red]{problem}[/red]')
+    return 1 if problems else 0
+
+
+def find_problems(
+    args: argparse.Namespace, summary: dict, batch_size: int
+) -> list[str]:
+    """What did not go as it should."""
+    problems = []
+    if set(summary['iterations'].values()) != {args.iters}:
+        problems.append(f'not {args.iters} iterations each')
+    if not summary['ended_with_error_and_resumed']:
+        problems.append('no process that loads data was killed')
+    # Of a set that was gone over once, every clip has been drawn.
+    if args.iters * batch_size > args.clips[0]:
+        reported = {clip['video_id'] for clip in summary['unreadable_clips']}
+        if not reported >= set(summary['damaged_clips']):
+            problems.append('a damaged clip is in no report')
+        if not summary['skipped_batches']:
+            problems.append('the clip with NaN is in no report')
+    scores = [summary['scores'][name].get('mIoU') for name in NAMES]
+    if None in scores:
+        problems.append('a training has no score')
+    elif abs(scores[0] - scores[1]) > args.tolerance:
+        problems.append(
+            f'the scores differ by more than --tolerance {args.tolerance}'
+        )
+    return problems
 
 
 if __name__ == '__main__':

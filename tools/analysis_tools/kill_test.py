@@ -202,7 +202,8 @@ def main() -> int:
     """Train, kill, resume, compare.
 
     Returns:
-        The exit status: 1 if there is a difference.
+        The exit status: 1 if there is a difference, or the training ended
+        before it was killed as often as asked for.
     """
     args = parse_args()
     os.chdir(ROOT)
@@ -225,10 +226,12 @@ def main() -> int:
 
     differing = differing_parts(whole.output, killed.output)
     best = [
-        sorted(path.name for path in folder.glob('best_*.pth'))
+        {path.name: path for path in folder.glob('best_*.pth')}
         for folder in (whole.folder, killed.folder)
     ]
-    if best[0] != best[1]:
+    if best[0].keys() != best[1].keys() or any(
+        differing_parts(path, best[1][name]) for name, path in best[0].items()
+    ):
         differing.append('best checkpoint')
     strays = [p.name for p in killed.folder.glob('*.partial')]
     kills = sum(start['killed'] for start in starts)
@@ -256,7 +259,7 @@ def main() -> int:
     ]
     write_report(work, summary, lines)
     console.print(f'[bold]{verdict}[/bold]; {work / "report.md"}')
-    return 1 if differing or strays else 0
+    return 1 if differing or strays or kills < args.kills else 0
 
 
 if __name__ == '__main__':

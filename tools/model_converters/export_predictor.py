@@ -152,11 +152,15 @@ def export_file(args: argparse.Namespace) -> float:
         if args.format == 'onnx'
         else (save_program, load_program)
     )
-    # Where a size is free, it is to be so: one clip, and two shorter ones.
+    # Where a size is free, it is to be so: one clip, two shorter ones, a
+    # longer one.
     shapes = {
         (args.batch_size or 1, args.num_frames or inferencer.num_frames),
         (args.batch_size or 2, args.num_frames or 3),
+        (args.batch_size or 1, args.num_frames or 10),
     }
+    if args.format == 'torch' and args.batch_size is None:
+        shapes.discard((1, 1))  # which such a program refuses
     with complete_file(args.out) as path:
         save(program, path, metadata)
         exported, _ = load(path)

@@ -229,7 +229,7 @@ def random_clips(config: Config, case: Case) -> dict:
     t = case.num_frames
     return dict(
         inputs=dict(
-            frames=[_frames(case)[:t] for _ in samples],
+            frames=list(_frames(case).split(t)),
             log_mel=[torch.randn(t, 1, 96, 64) for _ in samples],
         ),
         data_samples=samples,

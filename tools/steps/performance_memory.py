@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 _STATUS = Path('/proc/self/status')
 _CLEAR = Path('/proc/self/clear_refs')
@@ -40,6 +42,7 @@ def peak_mib(
         return torch.cuda.max_memory_allocated(device) / 2**20
     if not _CLEAR.exists():
         return None
+    _load_libraries()
     before = _status_mib('VmRSS')
     step = build()
     step()
@@ -66,6 +69,16 @@ def peak_of_command(command: Sequence[str]) -> float | None:
         f'the process whose memory is measured ended with '
         f'{result.returncode}: {" / ".join(tail)}'
     )
+
+
+def _load_libraries() -> None:
+    """Let torch load what its first steps need."""
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
+    for kind in (torch.float32, torch.bfloat16):
+        with torch.autocast('cpu', kind, enabled=kind != torch.float32):
+            value = layers(torch.randn(2, 3, 8, 8))
+            value = torch.bmm(value[None], value.t()[None])
+        F.layer_norm(value.float(), value.shape[-1:]).sum().backward()
 
 
 def _status_mib(key: str) -> float:

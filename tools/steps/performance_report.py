@@ -33,8 +33,9 @@ class Row:
         parts: part to its seconds in every step; empty for a whole.
         peak_mib: peak of memory, None if it was not measured.
         parameters: numbers in the weights.
-        gflops: multiplications and additions of the forward pass of a clip,
-            in thousands of millions; None in training.
+        gflops: multiplications and additions of the matrix products, the
+            convolutions and the attention of the forward pass of a clip, in
+            thousands of millions; None in training.
         log_mel_s: seconds of the log-mels of a clip, on the processor.
     """
 
@@ -145,7 +146,9 @@ def make_tables(rows: Sequence[Row]) -> list[Table]:
                 share = ms / row.median / 10
                 table.add_row(name, f'{ms:.1f}', f'{share:.1f} %')
             table.add_row(
-                'log-mel, in the loader', f'{1e3 * row.log_mel_s:.1f}', ''
+                'log-mel of a clip, in the loader',
+                f'{1e3 * row.log_mel_s:.1f}',
+                '',
             )
             tables.append(table)
     return tables

@@ -23,6 +23,7 @@ from mmavs.engine.checkpoint_files import (
     CheckpointError,
     describe_last_whole,
     find_whole_checkpoint,
+    noted_checkpoint,
     remove_partial_files,
     what_is_wrong,
 )
@@ -131,12 +132,24 @@ class SafeCheckpointHook(CheckpointHook):
         Args:
             runner: The runner.
         """
+        self._validate_if_due(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Validate, if all that was left of the run is its last validation.
+
+        Args:
+            runner: The runner.
+        """
+        self._validate_if_due(runner)
+        super().after_train(runner)
+
+    def _validate_if_due(self, runner: Runner) -> None:
         due = self._is_resumed and _validation_is_due(runner)
         self._is_resumed = False
         if due:
             runner.logger.info(
-                'the run was interrupted before the validation that belongs '
-                'to its checkpoint'
+                'the checkpoint does not tell that it was validated, so it '
+                'is now'
             )
             runner.val_loop.run()
 
@@ -153,6 +166,9 @@ class SafeCheckpointHook(CheckpointHook):
     def _choose(self, runner: Runner) -> str | None:
         given = runner._load_from
         if given is None:
+            noted = noted_checkpoint(runner.work_dir)
+            if '://' in noted:
+                return noted  # only its own store can tell
             found = find_whole_checkpoint(runner.work_dir)
             return None if found is None else str(found)
         if '://' not in str(given):

@@ -118,7 +118,7 @@ class UnreadableClipsHook(Hook):
         # with counts once.
         reason = clip['reason']
         if reason not in self._found:
-            if len(self._found) == self.max_clips:
+            if len(self._found) >= self.max_clips:
                 raise DataError(
                     f'more than {self.max_clips} files cannot be read '
                     '(default_hooks.unreadable_clips.max_clips): '

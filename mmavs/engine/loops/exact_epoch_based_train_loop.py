@@ -14,6 +14,9 @@ from mmavs.engine.loops.visiting_dataloader import (
 )
 from mmavs.engine.skipped_batch import SkippedBatchError, after_skipped_batch
 
+# What a checkpoint knows of the epoch in which it was written.
+EPOCH = 'epoch_of_batches'
+
 
 @LOOPS.register_module()
 class ExactEpochBasedTrainLoop(EpochBasedTrainLoop):
@@ -33,19 +36,51 @@ class ExactEpochBasedTrainLoop(EpochBasedTrainLoop):
         loader = build_visiting_dataloader(runner, dataloader, endless=False)
         super().__init__(runner, loader, **kwargs)
 
+    @property
+    def max_iters(self) -> int:
+        """Iteration at which the training ends, as this run counts them.
+
+        With another number of processes or clips an epoch has another number
+        of iterations than those that are done.
+        """
+        if not hasattr(self, '_epoch'):
+            return self._max_iters
+        left = (self._max_epochs - self._epoch) * len(self.dataloader)
+        return self._iter - self._done_in_epoch() + left
+
+    def _done_in_epoch(self) -> int:
+        """Iterations of the current epoch that a resumed run has done."""
+        known = self.runner.message_hub.get_info(EPOCH) or {}
+        if known.get('epoch') != self._epoch:
+            return 0
+        if known['num_batches'] != len(self.dataloader):
+            return 0
+        return self._iter - known['first']
+
     def run_epoch(self) -> None:
         """Do one epoch, or the rest of it."""
-        done = self._iter - self._epoch * len(self.dataloader)
-        if not 0 <= done <= len(self.dataloader):
-            # Of a run with another number of processes or clips.
+        hub = self.runner.message_hub
+        known = hub.get_info(EPOCH) or {}
+        done = self._done_in_epoch()
+        if known.get('epoch') == self._epoch and (
+            known['num_batches'] != len(self.dataloader)
+        ):
             print_log(
-                f'iteration {self._iter} is not in epoch {self._epoch + 1} '
-                f'of {len(self.dataloader)} batches, as this run counts '
-                'them: the epoch begins anew',
+                f'epoch {self._epoch + 1} was begun with '
+                f'{known["num_batches"]} batches and has '
+                f'{len(self.dataloader)} in this run, of another number of '
+                'processes or clips: it begins anew',
                 logger='current',
                 level=logging.WARNING,
             )
-            done = 0
+        hub.update_info(
+            EPOCH,
+            dict(
+                epoch=self._epoch,
+                first=self._iter - done,
+                num_batches=len(self.dataloader),
+            ),
+        )
         begin_pass(
             self.runner,
             self.dataloader,

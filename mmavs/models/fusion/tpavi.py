@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -76,16 +75,17 @@ class TPAVI(BaseModule):
 
         # Sum of a linear projection = projection of the sum: g is never
         # computed per pixel.
+        # The means of a frame and of its clip: in float16 sums would overflow.
         pixels = h * w
-        pooled = wide_sum(visual, dim=(1, 2))
-        g = F.linear(pooled, self.g.weight) + pixels * self.g.bias
+        pooled = wide_sum(visual, dim=(1, 2)) / pixels
+        g = self.g(pooled)
         phi = self.phi(audio)
-        # (B, T, I) x (B, T, I) -> (B, I, I), summed over T and scaled by P.
+        # (B, T, I) x (B, T, I) -> (B, I, I), summed over T and divided by it.
         g, phi = (x.unflatten(0, (-1, num_frames)) for x in (g, phi))
         # bmm, which unlike @ has no case of its own for B = 1 or T = 1: what
         # is exported serves any.
         phi_g = torch.bmm(phi.transpose(1, 2), g.to(phi))
-        phi_g = phi_g / (num_frames * pixels)
+        phi_g = phi_g / num_frames
         value = phi_g @ self.out.weight.t().to(phi_g)
 
         # theta^T value, folded into one C x C matrix and one bias per clip.
