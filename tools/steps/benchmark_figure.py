@@ -98,7 +98,7 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
     axes.set_xticks(
         range(len(places)),
         [name.replace(EQUAL_TIME, '\nequal time') for name in places],
-        rotation=30,
+        rotation=45,
         ha='right',
         fontsize=8,
     )
