@@ -32,7 +32,8 @@ def check_wrapped(listening: Config, plain: Config, kinds: dict) -> None:
     assert dataset.pop('kinds') == kinds
     # The columns of a synthetic set do not tell what is seen and silent.
     is_synthetic = not plain.data_root.startswith('data/AVSBench')
-    assert dataset == (dict(clips_file='clips.json') if is_synthetic else {})
+    tells = dict(clips_file='clips.json') if is_synthetic else {}
+    assert dataset == (tells if 'off_screen' in kinds else {})
     for loader in ('val_dataloader', 'test_dataloader'):
         assert listening[loader] == plain[loader]
 
@@ -58,7 +59,9 @@ def test_data_of_the_benchmark(subset):
         for suffix in ('_listening', '')
     )
     assert 'benchmark' in plain.data_root
-    check_wrapped(listening, plain, KINDS)
+    # A second training with nothing but silence and noise.
+    kinds = dict(silence=1, white_noise=3, pink_noise=2)
+    check_wrapped(listening, plain, kinds)
 
 
 @pytest.fixture

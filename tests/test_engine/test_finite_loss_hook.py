@@ -231,7 +231,7 @@ def test_two_processes_agree(tmp_path, skip):
         [
             sys.executable,
             *('-m', 'torch.distributed.run', '--nproc-per-node=2'),
-            *('--master-port', str(port), here / 'two_processes.py'),
+            *('--master-port', str(port), here / 'hook_processes.py'),
             *(tmp_path, str(9 * skip)),
         ],
         env={

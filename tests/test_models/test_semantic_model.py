@@ -156,11 +156,12 @@ def test_cross_entropy_where_everything_is_ignored():
 
 
 def test_a_class_without_a_channel_is_named():
-    masks = make_classes(make_batch())
+    batch = make_batch()
+    masks = make_classes(batch)
     masks[0, 0, 0] = CLASSES
-    head, features = make_features(masks=masks)
+    model = build_model(head=SEMANTIC)
     with pytest.raises(ValueError, match='holds class 5, but.*num_classes=5'):
-        head.loss(features, [], None)
+        model.loss(batch, make_samples(masks))
 
 
 def test_the_bound_is_for_binary_masks():
