@@ -50,6 +50,7 @@ from mmavs.datasets.log_mel_files import (
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from steps.performance_parts import synchronised  # noqa: E402
 from steps.throughput import (  # noqa: E402
     Measurement,
     conclude,
@@ -217,25 +218,19 @@ def time_calls(
     """
     rates: dict[str, list[float]] = {sound: [] for sound in kinds}
     sources = {sound: cycle(batches) for sound, batches in kinds.items()}
+    device = torch.device(get_device())
     for number in range(count + 1):
         for sound, source in sources.items():
             batch = next(source)
-            start = now()
+            start = synchronised(device)
             call(batch)
             if number:
                 clips = len(batch['data_samples'])
-                rates[sound].append(clips / (now() - start))
+                rates[sound].append(clips / (synchronised(device) - start))
     return [
         Measurement(what, sound, None, values)
         for sound, values in rates.items()
     ]
-
-
-def now() -> float:
-    """Seconds, when all is done that was asked of the device."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def measure_training(

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
+
+from mmavs.engine.unwrapped_model import unwrapped_model
 
 # Of a segmentor: from frames and labels to losses, from frames to logits.
 GRAPHS = ('loss_of_labels', 'predict_clips')
@@ -43,7 +44,7 @@ class CompileHook(Hook):
         Args:
             runner: the runner.
         """
-        compile_graphs(_module(runner), **self.options)
+        compile_graphs(unwrapped_model(runner), **self.options)
 
     def after_run(self, runner: Runner) -> None:
         """Take them away, so that the model can be copied and saved.
@@ -52,7 +53,7 @@ class CompileHook(Hook):
             runner: the runner.
         """
         for name in GRAPHS:
-            vars(_module(runner)).pop(name, None)
+            vars(unwrapped_model(runner)).pop(name, None)
 
 
 def compile_graphs(model: nn.Module, **options: Any) -> None:
@@ -72,8 +73,3 @@ def compile_graphs(model: nn.Module, **options: Any) -> None:
         )
     for name in GRAPHS:
         setattr(model, name, torch.compile(getattr(model, name), **options))
-
-
-def _module(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model

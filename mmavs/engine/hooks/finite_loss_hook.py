@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmavs.engine.atomic_backend import write_atomically
 from mmavs.engine.batch_clips import clip_names, not_finite_inputs
@@ -22,6 +21,7 @@ from mmavs.engine.loops import (
     ExactIterBasedTrainLoop,
 )
 from mmavs.engine.skipped_batch import SkippedBatchError
+from mmavs.engine.unwrapped_model import unwrapped_model
 
 SKIPPED = 'skipped_batches'
 REPORT = 'skipped_batches.json'
@@ -86,7 +86,7 @@ class FiniteLossHook(Hook):
                 f'{" or ".join(loop.__name__ for loop in loops)}, got '
                 f'{type(runner.train_loop).__name__}'
             )
-        model = _module(runner)
+        model = unwrapped_model(runner)
         # DDP computes the losses itself, but parses them here.
         model.parse_losses = partial(
             self._parse_losses, runner, model.parse_losses
@@ -111,7 +111,9 @@ class FiniteLossHook(Hook):
         """
         self._batch = data_batch
         if self.max_skipped:
-            self._buffers = [b.clone() for b in _module(runner).buffers()]
+            self._buffers = [
+                b.clone() for b in unwrapped_model(runner).buffers()
+            ]
 
     def after_train(self, runner: Runner) -> None:
         """Report what was left out.
@@ -119,7 +121,7 @@ class FiniteLossHook(Hook):
         Args:
             runner: The runner.
         """
-        del _module(runner).parse_losses
+        del unwrapped_model(runner).parse_losses
         if hasattr(self, '_handle'):
             self._handle.remove()
         skipped = runner.message_hub.get_info(SKIPPED) or []
@@ -159,7 +161,7 @@ class FiniteLossHook(Hook):
         # The same in all processes: they have been averaged.
         named = [
             (name, parameter.grad)
-            for name, parameter in _module(runner).named_parameters()
+            for name, parameter in unwrapped_model(runner).named_parameters()
             if parameter.grad is not None
         ]
         norm = torch.nn.utils.get_total_norm([grad for _, grad in named])
@@ -217,7 +219,7 @@ class FiniteLossHook(Hook):
     @torch.no_grad()
     def _take_back(self, runner: Runner, is_counted: bool) -> None:
         for buffer, kept in zip(
-            _module(runner).buffers(), self._buffers, strict=True
+            unwrapped_model(runner).buffers(), self._buffers, strict=True
         ):
             buffer.copy_(kept)
         wrapper = runner.optim_wrapper
@@ -226,11 +228,6 @@ class FiniteLossHook(Hook):
         wrapper.zero_grad()
         if not is_counted and hasattr(wrapper, '_inner_count'):
             wrapper._inner_count += 1
-
-
-def _module(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
 
 
 def _describe(report: dict) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
+
+from mmavs.engine.unwrapped_model import unwrapped_model
 
 
 @HOOKS.register_module()
@@ -58,9 +59,7 @@ class LatentWarmupHook(Hook):
         Raises:
             TypeError: if the decode head has no latent terms.
         """
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = unwrapped_model(runner)
         head = getattr(model, 'decode_head', None)
         if not hasattr(head, 'latent_warmup'):
             raise TypeError(
