@@ -310,6 +310,30 @@ def test_what_changes_is_done_again(fake, data):
     assert fake.run(*command)[1] == []
 
 
+def test_the_control_differs_by_its_clips_alone(fake):
+    command = ('--sets', 'ms3', '--models', 'full+neg', 'full+more', *SHORT)
+    names = fake.run(*command)[1]
+    both = [f'ms3_full{end}_seed0' for end in ('+neg', '+more')]
+    # What both go on from is trained once.
+    assert names == [
+        *('references_ms3', 's4_full_seed0_train', 'ms3_full_seed0_train'),
+        *steps(*both),
+    ]
+    negatives, control = (
+        [text.replace(name, '') for text in fake.calls[f'{name}_train']]
+        for name in both
+    )
+    configs = [call[1] for call in (negatives, control)]
+    assert negatives[2:] == control[2:]
+    assert configs == [
+        str(fake.work / 'configs' / f'ms3_full{end}.py')
+        for end in ('+neg', '+more')
+    ]
+    read = [Config.fromfile(path) for path in configs]
+    plain = Config.fromfile(fake.work / 'configs' / 'ms3_full.py')
+    assert read[1].to_dict() == plain.to_dict() != read[0].to_dict()
+
+
 def test_an_own_config_is_done_again_when_it_changes(fake, tmp_path):
     own = tmp_path / 'own.py'
     base = ROOT / 'configs' / 'mmvae_tiny_s4.py'
@@ -431,7 +455,8 @@ def test_models_with_one_seed(fake):
 
 
 def test_numbers_of_the_summary(fake):
-    names = ['full', 'tpavi', 'full+neg', 'tpavi+neg', 'vision-only']
+    plain = ['full', 'tpavi', 'vision-only']
+    names = [*plain, 'full+neg', 'tpavi+neg', 'full+more', 'tpavi+more']
     fake.run('--sets', 's4', '--models', *names, *SHORT)
     summary = fake.summary()
     assert summary['benchmark'] == '1.0' and summary['jobs'] == 1
@@ -449,10 +474,15 @@ def test_numbers_of_the_summary(fake):
     }
     assert list(found) == [
         ('full', 'tpavi'),
-        ('full+neg', 'tpavi+neg'),
         ('vision-only', 'tpavi'),
+        ('full+neg', 'tpavi+neg'),
+        ('full+more', 'tpavi+more'),
         ('full+neg', 'full'),
+        ('full+neg', 'full+more'),
         ('tpavi+neg', 'tpavi'),
+        ('tpavi+neg', 'tpavi+more'),
+        ('full+more', 'full'),
+        ('tpavi+more', 'tpavi'),
     ]
     for end in ('value', 'low', 'high'):
         assert found['full', 'tpavi'][end] == pytest.approx(0.2)
@@ -462,7 +492,8 @@ def test_numbers_of_the_summary(fake):
 def test_tables_and_figure_go_to_the_documentation(fake, tmp_path):
     docs = tmp_path / 'docs'
     fake.draw_benchmark = fake.draw
-    command = ('--models', 'full', 'full+neg', 'tpavi', *SHORT)
+    names = ('full', 'full+neg', 'full+more', 'tpavi')
+    command = ('--models', *names, *SHORT)
     fake.run(*command, '--docs', str(docs))
     text = (docs / 'benchmark_tables.md').read_text()
     assert text == (fake.work / 'benchmark.md').read_text()

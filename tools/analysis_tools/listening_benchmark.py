@@ -4,8 +4,9 @@ Writes the benchmark's sets, teaches a small audio network their sounds, trains
 every model with every seed on S4 and from there on MS3, and tests the last
 weights with the own sound and with others. A model is the model part of a
 config: full of configs/mmvae_tiny_s4.py, NAME of
-configs/ablations/mmvae_tiny_s4_NAME.py, NAME=CONFIG of any. NAME+neg also
-trains on sounds that nothing in view makes.
+configs/ablations/mmvae_tiny_s4_NAME.py, NAME=CONFIG of any. NAME+neg is NAME
+trained further with sounds that nothing in view makes, and NAME+more its
+control, as much further without them.
 The tables have 95 % intervals over seeds and scenes, and differences to
 the baseline without latents, tpavi, with the same scenes and seeds for both.
 
@@ -13,7 +14,6 @@ Each step is one command of this repository, shown before it runs. What is
 finished is not done again; what was interrupted goes on, seed by seed. What
 fails is told and does not stop the others. A model starts anew when its
 config, the clips or code that decides its weights changed.
-A model with negatives is the one without, trained further with them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from steps.benchmark import (  # noqa: E402
     BASELINE,
     BEST,
+    CONTROL,
     DATA,
     DEFAULT_MODELS,
     EQUAL_TIME,
@@ -102,7 +103,8 @@ def parse_args() -> argparse.Namespace:
         default=DEFAULT_MODELS,
         metavar='NAME',
         help=f'among {", ".join(known)}, or NAME=CONFIG; with {NEGATIVES} '
-        f'behind NAME also\nwith negatives; default: '
+        f'behind NAME\nfurther with negatives, with {CONTROL} further '
+        f'without; default: '
         f'{" ".join(DEFAULT_MODELS)}',
     )
     parser.add_argument(
@@ -134,7 +136,7 @@ def parse_args() -> argparse.Namespace:
         default=[],
         metavar='[SET=]N',
         help='training iterations, at least 3, also of the audio network and\n'
-        'of the training with negatives; default:\n'
+        'of a further training, with negatives or without; default:\n'
         's4=400 ms3=400 negatives=160 audio=300',
     )
     parser.add_argument(
@@ -219,7 +221,7 @@ def parse_args() -> argparse.Namespace:
     if args.equal_time and not equal_time_pair(args.models, args.equal_time):
         parser.error(
             f'--equal-time {args.equal_time} needs it and {BASELINE} among '
-            f'--models, without {NEGATIVES}'
+            f'--models, without {NEGATIVES} and {CONTROL}'
         )
     if args.jobs < 1:
         parser.error(f'--jobs must be at least 1, got {args.jobs}')

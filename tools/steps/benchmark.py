@@ -21,9 +21,10 @@ SETS = dict(s4='Single-source', ms3='Multi-sources')
 # The set whose weights a training begins with. From random weights nothing
 # listens on MS3 after so few iterations.
 STARTS = dict(ms3='s4')
-# Of the training with negatives, from the weights of the model without.
-NEGATIVE_LR = 5e-4
-NEGATIVES, EQUAL_TIME = '+neg', '@time'
+# A second training, from the weights of the first: with negatives, and as its
+# control with the same clips as before.
+NEGATIVES, CONTROL, EQUAL_TIME = '+neg', '+more', '@time'
+SECOND_LR = 5e-4
 BASELINE, FULL, BEST = 'tpavi', 'full', 'modulated-shared'
 # With the first seed only: all models but those of --models.
 OTHERS = 'others'
@@ -32,6 +33,7 @@ DEFAULT_MODELS = (
     *_CORE,
     'modulated-prior-only',
     *(name + NEGATIVES for name in _CORE),
+    *(name + CONTROL for name in (BEST, BASELINE, FULL)),
 )
 DEFAULT_ITERS = dict(s4=400, ms3=400, negatives=160, audio=300)
 CONDITIONS = (
@@ -98,7 +100,8 @@ class Model:
     """One row of the tables.
 
     Attributes:
-        name: what it is called, with ``+neg`` if it trains with negatives.
+        name: what it is called, with ``+neg`` or ``+more`` behind it if it is
+            trained a second time, with negatives or without.
         config: what the model part is taken from.
     """
 
@@ -111,9 +114,15 @@ class Model:
         return self.name.endswith(NEGATIVES)
 
     @property
-    def plain(self) -> Model:
-        """The same model without them."""
-        return Model(self.name.removesuffix(NEGATIVES), self.config)
+    def first(self) -> Model | None:
+        """The model that it goes on from, None without a second training."""
+        name = plain_name(self.name)
+        return None if name == self.name else Model(name, self.config)
+
+
+def plain_name(name: str) -> str:
+    """Without ``+neg`` or ``+more``."""
+    return name.removesuffix(NEGATIVES).removesuffix(CONTROL)
 
 
 def find_models() -> dict[str, str]:
@@ -125,19 +134,19 @@ def find_models() -> dict[str, str]:
 
 
 def parse_model(text: str, known: Mapping[str, str]) -> Model:
-    """Read ``NAME`` or ``NAME=CONFIG``, NAME with or without ``+neg``.
+    """Read ``NAME`` or ``NAME=CONFIG``, NAME with ``+neg``, ``+more`` or none.
 
     Raises:
         ValueError: if the name is unknown or no name, or the config is
             missing.
     """
     name, given, config = text.partition('=')
-    plain = name.removesuffix(NEGATIVES)
+    plain = plain_name(name)
     if not re.fullmatch(r'[\w.-]+', plain):
         raise ValueError(
-            f'a model is NAME or NAME=CONFIG, either with {NEGATIVES} behind '
-            'NAME, which is of letters, digits, dots, hyphens and '
-            f'underscores; got {text!r}'
+            f'a model is NAME or NAME=CONFIG, either with {NEGATIVES} or '
+            f'{CONTROL} behind NAME, which is of letters, digits, dots, '
+            f'hyphens and underscores; got {text!r}'
         )
     if not given:
         if plain not in known:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steps.benchmark import EQUAL_TIME, NEGATIVES
+from steps.benchmark import CONTROL, EQUAL_TIME, NEGATIVES, plain_name
 
 # Measure -> what is written beside the axis.
 PANELS = dict(
@@ -22,10 +22,12 @@ CEILINGS = dict(
     clip_oracle=('knows what, not when', '0.45', '-.'),
     vision_only=('sees all, hears nothing', '0.45', '--'),
 )
-# Without negatives and with; colours that are told apart in grey, too.
+# Marker, colour, what it is, and where beside the place of the model; colours
+# that are told apart in grey, too.
 STYLES = {
-    '': ('o', '#0b5394', 'without negatives'),
-    NEGATIVES: ('s', '#e69138', 'with negatives'),
+    '': ('o', '#0b5394', 'trained once', -0.24),
+    CONTROL: ('D', '#6aa84f', 'further', 0.0),
+    NEGATIVES: ('s', '#e69138', 'further, with negatives', 0.24),
 }
 DPI = 130
 
@@ -76,18 +78,17 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
     places = {}
     for name, model in entry['models'].items():
         found = model['measures'].get(measure)
-        group = name.replace(NEGATIVES, '')
+        group = plain_name(name)
         place = places.setdefault(group, len(places))
         if found is None:
             continue
-        suffix = NEGATIVES if NEGATIVES in name else ''
-        marker, colour, label = STYLES[suffix]
-        x = place + (0.14 if suffix else -0.14)
+        marker, colour, label, beside = STYLES[name.removeprefix(group)]
+        x = place + beside
         axes.vlines(x, found['low'], found['high'], color=colour)
         axes.plot(x, found['value'], marker, color=colour, label=label)
         values = model['by_seed'][measure]
         axes.plot(
-            [x + 0.1] * len(values),
+            [x + 0.09] * len(values),
             values,
             '.',
             color=colour,

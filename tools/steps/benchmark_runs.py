@@ -15,10 +15,9 @@ from steps.benchmark import (
     BASELINE,
     CONDITIONS,
     EQUAL_TIME,
-    NEGATIVE_LR,
-    NEGATIVES,
     NOT_TESTING,
     NOT_TRAINING,
+    SECOND_LR,
     SETS,
     STARTS,
     TESTING_CODE,
@@ -27,6 +26,7 @@ from steps.benchmark import (
     clips_key,
     compose,
     marker,
+    plain_name,
     write_config,
 )
 from steps.pool import perform_all
@@ -130,7 +130,7 @@ class Planner:
             subset: on which set.
             seed: of the training.
             iters: set to iterations of its training, and ``negatives`` to
-                those of the second training of a model with negatives.
+                those of a second training, with negatives or without.
             name: of the run, if not the model's.
         """
         name = name or model.name
@@ -138,11 +138,11 @@ class Planner:
         folder = self.work / 'runs' / f'{subset}_{name}_seed{seed}'
         options = [f'randomness.seed={seed}', *self.settings]
         num_iters, start, begins = iters[subset], None, []
-        if model.negatives:
-            plain = name.removesuffix(NEGATIVES)
-            start = self.plan(model.plain, subset, seed, iters, plain)
+        if model.first is not None:
+            plain = plain_name(name)
+            start = self.plan(model.first, subset, seed, iters, plain)
             num_iters = iters['negatives']
-            begins = [f'optim_wrapper.optimizer.lr={NEGATIVE_LR}']
+            begins = [f'optim_wrapper.optimizer.lr={SECOND_LR}']
         elif subset in STARTS:
             start = self.plan(model, STARTS[subset], seed, iters, name)
         keys = {}
@@ -205,10 +205,10 @@ def equal_time_pair(
     """A model, and the baseline that gets its time.
 
     Returns:
-        None if one of them is not among the models, or the model trains with
-        negatives.
+        None if one of them is not among the models, or the model is trained
+        a second time.
     """
-    named = {model.name: model for model in models if not model.negatives}
+    named = {model.name: model for model in models if model.first is None}
     if slow not in named or BASELINE not in named:
         return None
     return named[slow], named[BASELINE]

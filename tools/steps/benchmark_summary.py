@@ -17,7 +17,15 @@ from mmavs.evaluation.listening.comparison import (
     summarise,
 )
 from mmavs.evaluation.listening.records import load_records
-from steps.benchmark import BASELINE, EQUAL_TIME, NEGATIVES, SETS, marker
+from steps.benchmark import (
+    BASELINE,
+    CONTROL,
+    EQUAL_TIME,
+    NEGATIVES,
+    SETS,
+    marker,
+    plain_name,
+)
 from steps.benchmark_runs import BenchmarkRun
 from steps.environment import describe_environment
 from steps.runner import StepError, StepRunner
@@ -147,8 +155,9 @@ def difference_pairs(
 ) -> list[tuple[str, str]]:
     """Which models are compared with which.
 
-    With the baseline that has as many negatives, with the baseline that had
-    as much time, and what trains with negatives with the same without.
+    With the baseline that was trained alike, with the baseline that had as
+    much time, and a second training with what it goes on from; one with
+    negatives also with its control.
 
     Args:
         names: of the models.
@@ -156,13 +165,16 @@ def difference_pairs(
     """
     pairs = []
     for name in names:
-        plain = name.removesuffix(NEGATIVES)
+        plain = plain_name(name)
         suffix = name[len(plain) :]
         if plain != BASELINE and EQUAL_TIME not in name:
             pairs.append((name, BASELINE + suffix))
         if name == slow:
             pairs.append((name, BASELINE + suffix + EQUAL_TIME))
     for name in names:
+        plain = plain_name(name)
+        if plain != name:
+            pairs.append((name, plain))
         if name.endswith(NEGATIVES):
-            pairs.append((name, name.removesuffix(NEGATIVES)))
+            pairs.append((name, plain + CONTROL))
     return [pair for pair in pairs if set(pair) <= set(names)]
