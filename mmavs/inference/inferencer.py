@@ -34,6 +34,7 @@ from mmavs.inference.results.result_folder import choose_folder
 from mmavs.inference.streaming import Progress, predict_frames, reported
 from mmavs.inference.whole_numbers import check_whole_number
 from mmavs.inference.window_predictor import WindowPredictor
+from mmavs.models.backbones.vggish import cast_audio_networks
 
 PRECISIONS = ('float32', 'bfloat16')
 
@@ -119,6 +120,8 @@ class AVSInferencer:
         else:
             meta = load_weights(self.model, self.weights, self.config_name)
         self.model.to(self.device).eval()
+        if precision == 'bfloat16':
+            cast_audio_networks(self.model, torch.bfloat16)
 
         dataset = config.test_dataloader.dataset
         self.num_frames = clip_length(dataset)

@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from torch._dynamo.testing import CompileCounter
 
 from mmavs.models.backbones import VGGish
+from mmavs.models.backbones.vggish import cast_audio_networks
 
 # Names and shapes of the public weights: convolutions 64, 128, 256, 256,
 # 512, 512 over (1, 96, 64), then 12288 = 6 * 4 * 512 features.
@@ -123,6 +124,29 @@ def test_weights_of_init_cfg_are_loaded(tmp_path):
     for name, value in source.state_dict().items():
         assert torch.equal(network.state_dict()[name], value)
     assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_embeddings_in_bfloat16():
+    network, patches = VGGish(width=0.25), torch.randn(3, 1, 96, 64)
+    expected = network(patches)
+    trained = VGGish(width=0.25, frozen=False)
+    cast_audio_networks(
+        torch.nn.ModuleList([network, trained]), torch.bfloat16
+    )
+    assert {x.dtype for x in network.embeddings.parameters()} == {
+        torch.bfloat16
+    }
+    rest = (network.features, trained)
+    assert {x.dtype for part in rest for x in part.parameters()} == {
+        torch.float32
+    }
+    with torch.autocast('cpu', torch.bfloat16):
+        value = network(patches)
+    assert value.dtype == torch.bfloat16
+    error = (value.float() - expected).norm() / expected.norm()
+    assert 0 < error < 0.01
+    with pytest.raises(ValueError, match='frozen'):
+        trained.cast_embeddings(torch.bfloat16)
 
 
 def test_out_channels_and_width():

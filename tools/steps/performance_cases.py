@@ -17,6 +17,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmavs.engine.hooks.compile_hook import compile_graphs
+from mmavs.models.backbones.vggish import cast_audio_networks
 from steps.direct_tpavi import direct_bytes, use_direct_tpavi
 from steps.performance_parts import PartClock
 
@@ -193,6 +194,9 @@ def _whole_model(
         compile_graphs(model)
     clock = None if case.compiled else PartClock(device)
     if case.task == 'predict':
+        if case.precision == 'bfloat16':
+            # As AVSInferencer does.
+            cast_audio_networks(model, torch.bfloat16)
         if clock is not None:
             clock.watch_model(model)
 

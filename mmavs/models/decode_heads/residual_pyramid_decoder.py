@@ -88,4 +88,7 @@ class _ResidualUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.convs(x)
+        y = self.convs(x)
+        # Under autocast the convolutions decide the type: levels in float32
+        # would keep all that follows in float32.
+        return y + x.to(y.dtype)
