@@ -36,6 +36,8 @@ from steps.runner import (  # noqa: E402
 from steps.survival import (  # noqa: E402
     FOLDER,
     OWN,
+    add_set_up_options,
+    check_iters,
     damage_clips,
     data_step,
     last_scores,
@@ -57,14 +59,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--iters', type=int, default=580, help='default: %(default)s'
-    )
-    parser.add_argument(
-        '--clips',
-        type=int,
-        nargs=3,
-        default=(500, 40, 0),
-        metavar=('TRAIN', 'VAL', 'TEST'),
-        help='size of the set; default: 500 40 0',
     )
     parser.add_argument(
         '--unreadable',
@@ -95,20 +89,9 @@ def parse_args() -> argparse.Namespace:
         metavar='MIOU',
         help='how far the scores may lie apart; default: %(default)s',
     )
-    parser.add_argument(
-        '--audio-weights',
-        metavar='FILE',
-        help='audio_backbone.pth of tools/pretrain_audio.py; by default the\n'
-        'audio network stays as it is drawn',
-    )
-    parser.add_argument(
-        '--work-dir',
-        default='work_dirs/fault_injection',
-        help='relative to the checkout; default: %(default)s',
-    )
+    add_set_up_options(parser, (500, 40, 0), 'work_dirs/fault_injection')
     args = parser.parse_args()
-    if args.iters < 6:
-        parser.error(f'--iters must be at least 6, got {args.iters}')
+    check_iters(parser, args.iters)
     return args
 
 

@@ -38,6 +38,8 @@ from steps.survival import (  # noqa: E402
     ITERATION,
     LOADED,
     OWN,
+    add_set_up_options,
+    check_iters,
     data_step,
     perform_once,
     short_config,
@@ -68,31 +70,12 @@ def parse_args() -> argparse.Namespace:
         default=0,
         help='of the moments; default: %(default)s',
     )
-    parser.add_argument(
-        '--clips',
-        type=int,
-        nargs=3,
-        default=(40, 8, 0),
-        metavar=('TRAIN', 'VAL', 'TEST'),
-        help='size of the set; default: 40 8 0',
-    )
-    parser.add_argument(
-        '--audio-weights',
-        metavar='FILE',
-        help='audio_backbone.pth of tools/pretrain_audio.py; by default the\n'
-        'audio network stays as it is drawn',
-    )
-    parser.add_argument(
-        '--work-dir',
-        default='work_dirs/kill_test',
-        help='relative to the checkout; default: %(default)s',
-    )
+    add_set_up_options(parser, (40, 8, 0), 'work_dirs/kill_test')
     args = parser.parse_args()
     if args.kills < 1:
         parser.error(f'--kills must be at least 1, got {args.kills}')
     args.iters = args.iters or 4 * args.kills
-    if args.iters < 6:
-        parser.error(f'--iters must be at least 6, got {args.iters}')
+    check_iters(parser, args.iters)
     return args
 
 

@@ -59,7 +59,7 @@ def draw_benchmark(summary: Mapping, path: Path) -> None:
         handles.values(),
         handles.keys(),
         loc='outside lower center',
-        ncols=len(handles),
+        ncols=-(-len(handles) // 2),
         frameon=False,
         fontsize=8,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -20,6 +21,43 @@ FOLDER = 'Multi-sources'
 OWN = ('clean', 'data', 'faulty', 'killed', 'logs', 'report', 'whole')
 ITERATION = re.compile(r'Iter\(train\) \[ *(\d+)/')
 LOADED = re.compile(r'Load checkpoint from (\S+)')
+
+
+def add_set_up_options(
+    parser: argparse.ArgumentParser, clips: Sequence[int], work_dir: str
+) -> None:
+    """Options of the clips, the audio network and the folder.
+
+    Args:
+        parser: gets ``--clips``, ``--audio-weights`` and ``--work-dir``.
+        clips: by default, for training, validation and test.
+        work_dir: by default.
+    """
+    parser.add_argument(
+        '--clips',
+        type=int,
+        nargs=3,
+        default=clips,
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help=f'size of the set; default: {" ".join(map(str, clips))}',
+    )
+    parser.add_argument(
+        '--audio-weights',
+        metavar='FILE',
+        help='audio_backbone.pth of tools/pretrain_audio.py; by default the\n'
+        'audio network stays as it is drawn',
+    )
+    parser.add_argument(
+        '--work-dir',
+        default=work_dir,
+        help='relative to the checkout; default: %(default)s',
+    )
+
+
+def check_iters(parser: argparse.ArgumentParser, iters: int) -> None:
+    """End the program if a schedule has no room in so few iterations."""
+    if iters < 6:
+        parser.error(f'--iters must be at least 6, got {iters}')
 
 
 def data_step(work: Path, clips: Sequence[int]) -> Step:
