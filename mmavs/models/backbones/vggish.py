@@ -78,11 +78,7 @@ class VGGish(BaseModule):
                 ]
                 channels = stage_channels
             layers.append(nn.MaxPool2d(2))
-        # The layout in which CPUs and tensor cores compute; the numbers and
-        # the names of the weights are the same.
-        self.features = nn.Sequential(*layers).to(
-            memory_format=torch.channels_last
-        )
+        self.features = nn.Sequential(*layers)
         stride = 2 ** len(self.stages)
         flat = channels
         for side in self.patch_size:
