@@ -21,7 +21,7 @@ def check_agreement(
     size: tuple[int, int],
     shapes: Iterable[tuple[int, int]],
     seed: int = 0,
-) -> float:
+) -> dict[tuple[int, int], float]:
     """Compare an exported model with its origin on random input.
 
     Args:
@@ -33,14 +33,15 @@ def check_agreement(
         seed: of the input.
 
     Returns:
-        The largest difference, of probabilities and logits.
+        For each of ``shapes`` the largest difference of a probability or a
+        logit.
 
     Raises:
         ExportError: if it is more than 1e-3, or not a number, or what was
             exported does not take the clips.
     """
     generator = torch.Generator().manual_seed(seed)
-    largest = 0.0
+    largest = {}
     for shape in shapes:
         # Within the range of a log-mel: log(0.01) in silence.
         inputs = (
@@ -62,6 +63,7 @@ def check_agreement(
                 f'what was exported cannot predict {clips}: {error}; a part '
                 'of the model may need fixed numbers of clips and frames'
             ) from error
+        largest[shape] = 0.0
         for name, ours, theirs in zip(
             predictor.output_names, predictor(*inputs), outputs, strict=True
         ):
@@ -72,5 +74,5 @@ def check_agreement(
                     f'the {name} of {clips} differ by {difference:.3g} from '
                     f'those of the model, more than {TOLERANCE}'
                 )
-            largest = max(largest, difference)
+            largest[shape] = max(largest[shape], difference)
     return largest

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 
+from mmavs.functional.l2_normalise import l2_normalise
 from mmavs.models.latents import FactorisedLatents
 from mmavs.structures import DiagonalGaussian, GaussianMixture
 
@@ -86,6 +87,17 @@ def test_every_parameter_has_a_gradient(name):
     for key, parameter in latents.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
+
+
+@pytest.mark.parametrize('name', TYPES)
+def test_a_variance_without_bounds_leaves_the_gradient_finite(name):
+    latents = build(name, initial_log_var=200.0)
+    (samples,) = latents.draw_prior(encode(latents)[0])
+    for code in latents.prior_codes(samples):
+        l2_normalise(code, dim=1).sum().backward(retain_graph=True)
+    for key, parameter in latents.named_parameters():
+        if parameter.grad is not None:
+            assert parameter.grad.isfinite().all(), key
 
 
 @pytest.mark.parametrize('name', TYPES)

@@ -385,27 +385,42 @@ def test_the_baseline_gets_the_time_of_the_full_model(fake):
     assert names == [
         'references_ms3',
         *begun_on_s4('tpavi_seed0', 'full_seed0'),
-        *begun_on_s4('poe_seed0', 'tpavi@time_seed0'),
+        *begun_on_s4('tpavi_seed1', 'full_seed1'),
+        *begun_on_s4('poe_seed0', 'tpavi@full_seed0'),
         *steps('ms3_full+neg_seed0'),
-        *begun_on_s4('tpavi_seed1', 'full_seed1', 'poe_seed1'),
-        *begun_on_s4('tpavi@time_seed1'),
+        *begun_on_s4('poe_seed1', 'tpavi@full_seed1'),
         *steps('ms3_full+neg_seed1'),
     ]
-    timed = fake.calls['ms3_tpavi@time_seed1_train']
+    timed = fake.calls['ms3_tpavi@full_seed1_train']
     assert 'train_cfg.max_iters=15' in timed  # 10 * 0.6 / 0.4
     assert timed[1] == str(fake.work / 'configs' / 'ms3_tpavi.py')
-    before = fake.calls['s4_tpavi@time_seed1_train']
+    before = fake.calls['s4_tpavi@full_seed1_train']
     assert 'train_cfg.max_iters=15' in before
     stored = json.loads((fake.work / 'equal_time.json').read_text())
-    stored = stored['ms3 tpavi@time']
-    assert stored['seconds_per_iter'] == dict(full=0.6, tpavi=0.4)
+    stored = stored['ms3 tpavi@full']
+    assert stored['seconds_per_iter'] == dict(full=[0.6] * 2, tpavi=[0.4] * 2)
     entry = fake.summary()['sets']['ms3']
-    assert entry['models']['tpavi@time']['iters'] == 15
+    assert entry['models']['tpavi@full']['iters'] == 15
     pairs = [(d['model'], d['reference']) for d in entry['differences']]
-    assert ('full', 'tpavi@time') in pairs and ('full', 'tpavi') in pairs
+    assert ('full', 'tpavi@full') in pairs and ('full', 'tpavi') in pairs
+    assert not any(model == 'tpavi@full' for model, _ in pairs)
     # Measured once, whatever the logs say later.
     fake.seconds['full'] = 6.0
     assert fake.run(*command) == (0, [])
+
+
+def test_equal_time_with_several_models(fake):
+    fake.seconds['poe'] = 0.8
+    command = (
+        *('--sets', 's4', '--models', 'tpavi', 'full', 'poe'),
+        *('--iters', '10', '--equal-time', 'full', 'poe'),
+    )
+    assert fake.run(*command)[0] == 0
+    entry = fake.summary()['sets']['s4']
+    assert entry['models']['tpavi@full']['iters'] == 15
+    assert entry['models']['tpavi@poe']['iters'] == 20
+    pairs = [(d['model'], d['reference']) for d in entry['differences']]
+    assert ('poe', 'tpavi@poe') in pairs and ('full', 'tpavi@poe') not in pairs
 
 
 def test_equal_time_waits_for_what_it_measures(fake):
@@ -414,7 +429,7 @@ def test_equal_time_waits_for_what_it_measures(fake):
     status, names = fake.run(*command, '--equal-time', 'full')
     assert status == 1
     assert names.count('s4_full_seed0_train') == 1
-    assert not any('@time' in name for name in names)
+    assert not any('tpavi@' in name for name in names)
 
 
 def test_what_ms3_begins_with(fake):

@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from steps.benchmark import (  # noqa: E402
     BASELINE,
-    BEST,
     CONTROL,
     DATA,
+    DEFAULT_EQUAL_TIME,
     DEFAULT_MODELS,
     EQUAL_TIME,
     NEGATIVES,
@@ -55,7 +55,7 @@ from steps.benchmark import (  # noqa: E402
 from steps.benchmark_figure import draw_benchmark  # noqa: E402
 from steps.benchmark_runs import (  # noqa: E402
     Planner,
-    equal_time_pair,
+    equal_time_pairs,
     perform_benchmark,
     training_code,
 )
@@ -137,16 +137,15 @@ def parse_args() -> argparse.Namespace:
         metavar='[SET=]N',
         help='training iterations, at least 3, also of the audio network and\n'
         'of a further training, with negatives or without; default:\n'
-        's4=400 ms3=400 negatives=160 audio=300',
+        's4=400 ms3=400 negatives=320 audio=300',
     )
     parser.add_argument(
         '--equal-time',
-        nargs='?',
-        const=BEST,
+        nargs='*',
         metavar='MODEL',
-        help=f'also train {BASELINE}{EQUAL_TIME}: for as many iterations as '
-        f'take it the time\nthat MODEL takes, as measured with the first '
-        f'seed; MODEL is {BEST} by default',
+        help=f'also train {EQUAL_TIME}MODEL: {BASELINE} for as many '
+        'iterations as take it\nthe time that MODEL takes, the median over '
+        f'the seeds; without MODEL:\n{" ".join(DEFAULT_EQUAL_TIME)}',
     )
     parser.add_argument(
         '--jobs',
@@ -218,11 +217,13 @@ def parse_args() -> argparse.Namespace:
     names = [model.name for model in (*args.models, *args.once)]
     if len(set(names)) < len(names):
         parser.error(f'--models and --once have one twice: {" ".join(names)}')
-    if args.equal_time and not equal_time_pair(args.models, args.equal_time):
-        parser.error(
-            f'--equal-time {args.equal_time} needs it and {BASELINE} among '
-            f'--models, without {NEGATIVES} and {CONTROL}'
-        )
+    if args.equal_time == []:
+        args.equal_time = DEFAULT_EQUAL_TIME
+    args.equal_time = list(dict.fromkeys(args.equal_time or ()))
+    try:
+        equal_time_pairs(args.models, args.equal_time)
+    except ValueError as error:
+        parser.error(str(error))
     if args.jobs < 1:
         parser.error(f'--jobs must be at least 1, got {args.jobs}')
     if args.audio_weights and not (ROOT / args.audio_weights).is_file():

@@ -105,11 +105,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def export_file(args: argparse.Namespace) -> float:
+def export_file(args: argparse.Namespace) -> dict[tuple[int, int], float]:
     """Record, write, compare.
 
     Returns:
-        The largest difference from the model.
+        Numbers of clips and frames that were compared, to the largest
+        difference from the model.
 
     Raises:
         ExportError: if the model cannot be exported, or the file computes
@@ -171,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Export, or say why nothing was written."""
     args = parse_args(argv)
     try:
-        difference = export_file(args)
+        differences = export_file(args)
     except (
         ImportError,
         OSError,
@@ -183,9 +184,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f'compared: on random clips the largest difference is {difference:.1e}'
+        'compared with the model on random clips, largest difference of a '
+        'logit or probability:'
     )
-    console.print(f'written:  {args.out}', markup=False)
+    for (clips, frames), difference in differences.items():
+        console.print(f'  {clips} x {frames} frames: {difference:.1e}')
+    console.print(f'written: {args.out}', markup=False)
     return 0
 
 

@@ -23,19 +23,23 @@ SETS = dict(s4='Single-source', ms3='Multi-sources')
 STARTS = dict(ms3='s4')
 # A second training, from the weights of the first: with negatives, and as its
 # control with the same clips as before.
-NEGATIVES, CONTROL, EQUAL_TIME = '+neg', '+more', '@time'
+NEGATIVES, CONTROL = '+neg', '+more'
 SECOND_LR = 5e-4
 BASELINE, FULL, BEST = 'tpavi', 'full', 'modulated-shared'
+NO_POSTERIOR = 'modulated-prior-only'
+# The baseline for as long as another model takes, whose name follows.
+EQUAL_TIME = f'{BASELINE}@'
+DEFAULT_EQUAL_TIME = (BEST, NO_POSTERIOR)
 # With the first seed only: all models but those of --models.
 OTHERS = 'others'
 _CORE = (BEST, BASELINE, FULL, 'vision-only', 'no-factor', 'poe')
 DEFAULT_MODELS = (
     *_CORE,
-    'modulated-prior-only',
+    NO_POSTERIOR,
     *(name + NEGATIVES for name in _CORE),
     *(name + CONTROL for name in (BEST, BASELINE, FULL)),
 )
-DEFAULT_ITERS = dict(s4=400, ms3=400, negatives=160, audio=300)
+DEFAULT_ITERS = dict(s4=400, ms3=400, negatives=320, audio=300)
 CONDITIONS = (
     'matched',
     'twin',

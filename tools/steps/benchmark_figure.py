@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steps.benchmark import CONTROL, EQUAL_TIME, NEGATIVES, plain_name
+from steps.benchmark import (
+    BASELINE,
+    CONTROL,
+    EQUAL_TIME,
+    NEGATIVES,
+    plain_name,
+)
 
 # Measure -> what is written beside the axis.
 PANELS = dict(
@@ -35,7 +42,13 @@ DPI = 130
 def draw_benchmark(summary: Mapping, path: Path) -> None:
     """Write a picture with a column for each set, a row for each measure."""
     sets = summary['sets']
-    size = 2 + 4.6 * len(sets), 0.8 + 2.5 * len(PANELS)
+    # As wide as its tick labels need.
+    ticks = max(
+        len({plain_name(name) for name in entry['models']})
+        for entry in sets.values()
+    )
+    width = max(4.6, 0.29 * ticks)
+    size = 2 + width * len(sets), 0.8 + 2.5 * len(PANELS)
     figure = Figure(figsize=size, dpi=DPI, layout='constrained')
     FigureCanvasAgg(figure)
     grid = figure.subplots(
@@ -75,15 +88,15 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
                 value, color=colour, linestyle=line, linewidth=1, label=label
             )
     axes.axhline(0, color='0.8', linewidth=0.8, zorder=0)
-    places = {}
+    groups = Counter(map(plain_name, entry['models']))
+    places = {group: place for place, group in enumerate(groups)}
     for name, model in entry['models'].items():
         found = model['measures'].get(measure)
         group = plain_name(name)
-        place = places.setdefault(group, len(places))
         if found is None:
             continue
         marker, colour, label, beside = STYLES[name.removeprefix(group)]
-        x = place + beside
+        x = places[group] + (beside if groups[group] > 1 else 0)
         axes.vlines(x, found['low'], found['high'], color=colour)
         axes.plot(x, found['value'], marker, color=colour, label=label)
         values = model['by_seed'][measure]
@@ -96,9 +109,10 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
             markersize=4,
             label=f'each seed, {label}' if len(values) > 1 else None,
         )
+    time_of = f'{BASELINE}, time of\n'
     axes.set_xticks(
         range(len(places)),
-        [name.replace(EQUAL_TIME, '\nequal time') for name in places],
+        [name.replace(EQUAL_TIME, time_of) for name in places],
         rotation=45,
         ha='right',
         fontsize=8,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from types import MappingProxyType
 from steps.benchmark import (
     BASELINE,
     CONDITIONS,
+    CONTROL,
     EQUAL_TIME,
+    NEGATIVES,
     NOT_TESTING,
     NOT_TRAINING,
     SECOND_LR,
@@ -199,19 +202,25 @@ def training_code(work: Path, same: bool) -> str:
     return code
 
 
-def equal_time_pair(
-    models: Sequence[Model], slow: str | None
-) -> tuple[Model, Model] | None:
-    """A model, and the baseline that gets its time.
+def equal_time_pairs(
+    models: Sequence[Model], slow: Iterable[str]
+) -> list[tuple[Model, Model]]:
+    """Models, each with the baseline that gets its time.
 
-    Returns:
-        None if one of them is not among the models, or the model is trained
-        a second time.
+    Raises:
+        ValueError: if one of them is not among the models, or is trained a
+            second time.
     """
     named = {model.name: model for model in models if model.first is None}
-    if slow not in named or BASELINE not in named:
-        return None
-    return named[slow], named[BASELINE]
+    pairs = []
+    for name in slow:
+        if name == BASELINE or not {name, BASELINE} <= set(named):
+            raise ValueError(
+                f'--equal-time {name} needs it and {BASELINE} among --models, '
+                f'without {NEGATIVES} and {CONTROL}'
+            )
+        pairs.append((named[name], named[BASELINE]))
+    return pairs
 
 
 def perform_benchmark(
@@ -261,16 +270,16 @@ def perform_benchmark(
                     todo.append(run)
             failures.update(perform_all(todo, runner, args.jobs, deadline))
 
-    pair = equal_time_pair(args.models, args.equal_time)
-    if pair is not None:
-        names = [model.name for model in pair]
-        first = [run for run in by_seed[args.seeds[0]] if run.variant in names]
-        perform(first)
-        slow, fast = pair
+    pairs = equal_time_pairs(args.models, args.equal_time)
+    timed = {model.name for pair in pairs for model in pair}
+    every = [run for runs in by_seed.values() for run in runs]
+    first = [run for run in every if run.variant in timed]
+    perform(first)
+    for slow, fast in pairs:
         iters = equal_time(slow, fast, first, runner, planner)
         for seed, runs in by_seed.items():
             runs += [
-                planner.plan(fast, subset, seed, iters, fast.name + EQUAL_TIME)
+                planner.plan(fast, subset, seed, iters, EQUAL_TIME + slow.name)
                 for subset in args.sets
                 if subset in iters
             ]
@@ -290,49 +299,65 @@ def equal_time(
 
     They are measured once, and kept until one of the trainings changes.
 
+    Args:
+        slow: whose time it is.
+        fast: what gets it.
+        runs: of both, with all seeds.
+        runner: knows what is done.
+        planner: knows where it is kept.
+
     Returns:
         Set to iterations, without a set on which one of them, or what it
         begins with, is not done.
     """
     starts = (run.start for run in runs if run.start is not None)
-    named = {(run.subset, run.variant): run for run in (*starts, *runs)}
+    every = list(dict.fromkeys((*starts, *runs)))
     found: dict[str, int] = {}
     for subset in SETS:
         if STARTS.get(subset, subset) not in (*found, subset):
             continue
-        pair = [named.get((subset, model.name)) for model in (slow, fast)]
-        if None not in pair:
-            iters = _measure_equal_time(pair, slow, fast, runner, planner)
+        slow_runs, fast_runs = (
+            [
+                run
+                for run in every
+                if (run.subset, run.variant) == (subset, model.name)
+            ]
+            for model in (slow, fast)
+        )
+        if slow_runs and fast_runs:
+            iters = _measure_equal_time(
+                slow_runs, fast_runs, runner, planner.work
+            )
             if iters is not None:
                 found[subset] = iters
     return found
 
 
 def _measure_equal_time(
-    pair: Sequence[BenchmarkRun],
-    slow: Model,
-    fast: Model,
+    slow: Sequence[BenchmarkRun],
+    fast: Sequence[BenchmarkRun],
     runner: StepRunner,
-    planner: Planner,
+    work: Path,
 ) -> int | None:
-    """Iterations on one set, None if one of its two trainings is not done."""
-    path = planner.work / 'equal_time.json'
+    """Iterations on one set, None if one of the trainings is not done."""
+    path = work / 'equal_time.json'
     known = json.loads(path.read_text()) if path.exists() else {}
-    subset = pair[0].subset
-    if any(run.train in run.remaining(runner) for run in pair):
+    if any(run.train in run.remaining(runner) for run in (*slow, *fast)):
         return None
-    name = f'{subset} {fast.name}{EQUAL_TIME}'
-    key = digest(*(run.keys[run.train] for run in pair))
+    name = f'{slow[0].subset} {EQUAL_TIME}{slow[0].variant}'
+    key = digest(*sorted({run.keys[run.train] for run in (*slow, *fast)}))
     if known.get(name, {}).get('key') != key:
-        seconds = [run.median_seconds() for run in pair]
-        if None in seconds:
+        seconds = {
+            runs[0].variant: [run.median_seconds() for run in runs]
+            for runs in (slow, fast)
+        }
+        if any(None in times for times in seconds.values()):
             return None
+        medians = map(statistics.median, seconds.values())
         known[name] = dict(
             key=key,
-            seconds_per_iter=dict(
-                zip((slow.name, fast.name), seconds, strict=True)
-            ),
-            iters=equal_time_iters(*seconds, pair[0].iters),
+            seconds_per_iter=seconds,
+            iters=equal_time_iters(*medians, slow[0].iters),
         )
         partial = path.with_suffix('.partial')
         partial.write_text(json.dumps(known, indent=2) + '\n')

@@ -123,7 +123,7 @@ def compare_models(
             },
         )
     differences = []
-    for name, reference in difference_pairs(list(models), args.equal_time):
+    for name, reference in difference_pairs(list(models)):
         common = set(measured[name]) & set(measured[reference])
         if common:
             found = summarise(measured[name], measured[reference])
@@ -151,7 +151,7 @@ def _plain(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
 
 
 def difference_pairs(
-    names: Sequence[str], slow: str | None
+    names: Sequence[str],
 ) -> list[tuple[str, str]]:
     """Which models are compared with which.
 
@@ -161,16 +161,14 @@ def difference_pairs(
 
     Args:
         names: of the models.
-        slow: the model whose time the baseline got, if any.
     """
     pairs = []
     for name in names:
         plain = plain_name(name)
         suffix = name[len(plain) :]
-        if plain != BASELINE and EQUAL_TIME not in name:
+        if plain != BASELINE and not name.startswith(EQUAL_TIME):
             pairs.append((name, BASELINE + suffix))
-        if name == slow:
-            pairs.append((name, BASELINE + suffix + EQUAL_TIME))
+            pairs.append((name, EQUAL_TIME + name))
     for name in names:
         plain = plain_name(name)
         if plain != name:

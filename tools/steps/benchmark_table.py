@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from steps.benchmark import EQUAL_TIME
 from steps.variant_table import markdown_rows
 
 # Measure -> head, of the models and of the differences.
@@ -121,7 +122,7 @@ def describe(summary: Mapping) -> str:
         'under another sound; area is the share of the pixels that is '
         'marked. +neg: trained further, with sounds that nothing in view '
         'makes; +more: as much further without them; '
-        '@time: as long as the model it is compared with, not as many '
+        f'{EQUAL_TIME}NAME: for as long as NAME, not as many '
         'iterations. Minutes are of one training with its test on '
         f'{summary["machine"]["usable_cores"]} cores of '
         f'{summary["machine"]["processor"]}'

@@ -15,6 +15,10 @@ from mmavs.structures import DiagonalGaussian
 # Side of the map that is flattened: the identity at 224 px, an average pool
 # at every other size.
 _POOLED_SIDE = 7
+# Where nothing bounds a variance from above, as without a divergence, what is
+# normalised after it does not tell when it leaves the range of float32: the
+# loss stays finite and the gradient does not. A deviation of e^10 is noise.
+_HIGHEST_LOG_VAR = 20.0
 
 
 class _ConvStack(nn.Sequential):
@@ -45,7 +49,10 @@ class _ConvStack(nn.Sequential):
 
 
 class GaussianHead(nn.Module):
-    """Two linear maps, (N, D) to a Gaussian (N, K)."""
+    """Two linear maps, (N, D) to a Gaussian (N, K).
+
+    The log-variance is at most 20.
+    """
 
     def __init__(
         self, in_features: int, latent_channels: int, initial_log_var: float
@@ -57,7 +64,8 @@ class GaussianHead(nn.Module):
 
     def forward(self, x: Tensor) -> DiagonalGaussian:
         # float32 also under autocast: the divergences take exponentials.
-        return DiagonalGaussian(self.mean(x).float(), self.log_var(x).float())
+        log_var = self.log_var(x).float().clamp(max=_HIGHEST_LOG_VAR)
+        return DiagonalGaussian(self.mean(x).float(), log_var)
 
 
 class VisualEncoder(BaseModule):
