@@ -578,7 +578,7 @@ def test_the_folder_of_another_command_is_left_alone(fake):
 
 def test_iterations(bench):
     parse = bench.parts.parse_iters
-    assert parse([]) == dict(s4=400, ms3=400, negatives=160, audio=300)
+    assert parse([]) == dict(s4=400, ms3=400, negatives=320, audio=300)
     assert parse(['9']) == dict(s4=9, ms3=9, negatives=9, audio=9)
     assert parse(['9', 'ms3=5']) == dict(s4=9, ms3=5, negatives=9, audio=9)
 
