@@ -17,6 +17,7 @@ from mmavs.apis.sound_predictions import (
     conditions_without_pairs,
     find_sound_pairs,
 )
+from mmavs.config_types import type_name
 from mmavs.datasets.sound_conditions import parse_condition
 from mmavs.evaluation.listening.clip_meter import ClipMeter
 from mmavs.evaluation.listening.report import (
@@ -121,7 +122,7 @@ def _metric_settings(config: Config) -> dict:
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
     for evaluator in evaluators:
-        if str(evaluator.get('type')).split('.')[-1] == 'AVSMetric':
+        if type_name(evaluator) == 'AVSMetric':
             names = ('threshold', 'ignore_index', 'beta_squared')
             return {k: evaluator[k] for k in names if k in evaluator}
     return {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mmavs.config_types import type_name
+
 
 def frame_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:
     """(H, W) that the test pipeline resizes every frame to.
@@ -13,7 +15,7 @@ def frame_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:
     """
     size = None
     for step in _flat(pipeline):
-        name = str(step['type']).rpartition('.')[2]
+        name = type_name(step)
         if name == 'Resize':
             scale = step.get('scale')
             is_fixed = isinstance(scale, (tuple, list)) and not step.get(

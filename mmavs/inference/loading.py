@@ -16,6 +16,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
+from mmavs.config_types import type_name
 from mmavs.datasets.layout import class_palette
 from mmavs.inference.shipped_configs import find_config
 
@@ -150,7 +151,7 @@ def window_pipeline(pipeline: Sequence[Mapping]) -> list[dict]:
     if not loads_frames:
         raise ValueError(
             f'the test pipeline must load frames by one of {_FRAME_LOADERS}, '
-            f'got {[_type_name(step) for step in pipeline]}'
+            f'got {[type_name(step) for step in pipeline]}'
         )
     return steps
 
@@ -203,7 +204,7 @@ def _without_files(pipeline: Sequence[Mapping]) -> tuple[list[dict], bool]:
     """The steps that remain, and whether one of them loads frames."""
     steps, loads_frames = [], False
     for step in pipeline:
-        name = _type_name(step)
+        name = type_name(step)
         if name in _LEFT_OUT:
             continue
         if name in _FRAME_LOADERS:
@@ -221,12 +222,6 @@ def _without_files(pipeline: Sequence[Mapping]) -> tuple[list[dict], bool]:
         else:
             steps.append(dict(step))
     return steps, loads_frames
-
-
-def _type_name(step: Mapping) -> str:
-    """Of a transform that is given by class, name, or name with a scope."""
-    kind = step['type']
-    return getattr(kind, '__name__', str(kind)).split('.')[-1]
 
 
 def _shape(value: object) -> tuple | str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import Resize
 from mmengine.config import Config
 from small_network import small_config
 
@@ -182,6 +183,7 @@ def test_frame_size():
     clip = dict(type='ClipTransform', transforms=[resize])
     assert frame_size([clip, dict(type='LoadAudio')]) == (64, 96)
     assert frame_size([dict(resize, keep_ratio=True)]) is None
+    assert frame_size([dict(resize, type=Resize)]) == (64, 96)
     assert frame_size([resize, dict(type='Pad', size_divisor=32)]) is None
     assert frame_size([]) is None
 

@@ -200,6 +200,24 @@ def test_exponent_of_a_power(tool):
     assert exponent(rows[:1]) is None
 
 
+def test_tables_fit_80_columns(tool):
+    from rich.console import Console
+    from steps.performance_cases import Case
+    from steps.performance_report import Row, make_tables
+
+    case = Case('predict', 5, (224, 224), 4, 'bfloat16', False, 1)
+    rows = [
+        Row(case, 'backbone', [0.61234], {}, 4123.4, 10**8, 1234.5, 0.0),
+        Row(case, 'direct-fusion', [1.2345], {}, 8123.4, 10**8, 1234.5, 0.0),
+    ]
+    console = Console(width=80)
+    with console.capture() as capture:
+        for table in make_tables(rows):
+            console.print(table)
+    shown = capture.get()
+    assert '2.02' in shown and '1234.5' in shown and '…' not in shown
+
+
 def test_attention_is_counted(tool):
     from steps.performance_cases import Case, Subject
 

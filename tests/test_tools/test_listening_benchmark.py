@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from mmavs.evaluation.listening.records import ClipListening, save_records
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = dict(s4='Single-source', ms3='Multi-sources')
+OTHER = 'configs/ablations/mmvae_tiny_s4_poe.py'
 SHORT = ('--iters', '10', '--seeds', '0')
 
 
@@ -106,7 +108,9 @@ def write_listening(folder: Path, iou: float):
 @pytest.fixture
 def fake(bench, data, monkeypatch):
     """The script, its commands recorded in the place of being run."""
-    bench.calls = {}
+    # Arguments by step, and the steps as often as they ran.
+    bench.calls, bench.order = {}, []
+    bench.pause = 0.0
     bench.fail_at = ()
     bench.seconds = dict(full=0.6, tpavi=0.4)
     bench.quality = dict(full=0.7, tpavi=0.5)
@@ -114,6 +118,8 @@ def fake(bench, data, monkeypatch):
 
     def execute(runner, step, arguments, watch):
         bench.calls[step.name] = arguments
+        bench.order.append(step.name)
+        time.sleep(bench.pause)
         if step.name in bench.fail_at:
             raise bench.steps_of.StepError(
                 'exit status 1', 'ValueError: 7 codes'
@@ -140,18 +146,19 @@ def fake(bench, data, monkeypatch):
             step.output.write_text('')
             log = step.folder / 'now' / 'vis_data' / 'scalars.json'
             log.parent.mkdir(parents=True, exist_ok=True)
-            time = bench.seconds.get(model, 0.5)
-            log.write_text(f'{{"lr": 0.1, "time": {time}}}\n')
+            seconds = bench.seconds.get(model, 0.5)
+            log.write_text(f'{{"lr": 0.1, "time": {seconds}}}\n')
         else:
             step.output.write_text('weights')
 
     def run(*arguments, weights=True):
         bench.calls.clear()
+        bench.order.clear()
         audio = ['--audio-weights', str(data.parent / 'audio.pth')]
         status = bench.main_with(
             *('--data', str(data)), *(audio if weights else ()), *arguments
         )
-        return status, list(bench.calls)
+        return status, list(bench.order)
 
     def fingerprint(*sources, without=()):
         if bench.parts.TRAIN in sources:
@@ -266,13 +273,16 @@ def test_sets_and_audio_network_are_made_where_there_are_none(fake, data):
 
     def write(runner, step, *rest):
         execute(runner, step, *rest)
-        if step.name == 'data':
+        if step.name == 'data_s4':
             marker.write_text(content)
 
     fake.StepRunner.execute = write
     _, names = fake.run(*ONE, *SHORT, weights=False)
-    assert names == ['data']  # The same clips again.
-    assert '--benchmark' in fake.calls['data']
+    assert names == ['data_s4']  # The same clips again.
+    written = fake.calls['data_s4']
+    assert '--benchmark' in written
+    # The other set may be one of the user's.
+    assert written[written.index('--subset') + 1] == 's4'
 
 
 def test_once_then_nothing(fake):
@@ -374,7 +384,7 @@ def test_a_budget_of_nothing_shows_what_is_done(fake, capsys):
     assert '| tpavi (not done) |' in (fake.work / 'benchmark.md').read_text()
 
 
-def test_the_baseline_gets_the_time_of_the_full_model(fake):
+def test_the_baseline_gets_the_time_of_the_full_model(fake, capsys):
     command = (
         *('--sets', 'ms3', '--models', 'tpavi', 'full', 'poe', 'full+neg'),
         *('--iters', '10', '--seeds', '0', '1', '--equal-time', 'full'),
@@ -405,8 +415,17 @@ def test_the_baseline_gets_the_time_of_the_full_model(fake):
     assert ('full', 'tpavi@full') in pairs and ('full', 'tpavi') in pairs
     assert not any(model == 'tpavi@full' for model, _ in pairs)
     # Measured once, whatever the logs say later.
-    fake.seconds['full'] = 6.0
+    logs = list(fake.work.glob('runs/*_full_seed*/train/*/*/scalars.json'))
+    assert len(logs) == 4
+    for log in logs:
+        log.write_text('{"lr": 0.1, "time": 6.0}\n')
     assert fake.run(*command) == (0, [])
+    assert 'tpavi@full on' not in capsys.readouterr().out
+    # Another seed is another median, which waits for its trainings.
+    more = [*command[:-4], '0', '1', '2', *command[-2:]]
+    assert fake.run(*more, '--minutes-budget', '0') == (0, [])
+    shown = capsys.readouterr().out
+    assert 'tpavi@full on ms3 waits for all seeds of full and tpavi' in shown
 
 
 def test_equal_time_with_several_models(fake):
@@ -421,6 +440,32 @@ def test_equal_time_with_several_models(fake):
     assert entry['models']['tpavi@poe']['iters'] == 20
     pairs = [(d['model'], d['reference']) for d in entry['differences']]
     assert ('poe', 'tpavi@poe') in pairs and ('full', 'tpavi@poe') not in pairs
+
+
+def test_equal_time_of_the_default_models(bench, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['x', '--equal-time'])
+    names = bench.parse_args().equal_time
+    assert names == ['modulated-shared', 'modulated-prior-only']
+    monkeypatch.setattr(sys, 'argv', ['x'])
+    assert bench.parse_args().equal_time == []
+
+
+def test_two_at_a_time_never_train_the_same(fake):
+    fake.pause = 0.05
+    command = ('--models', 'full+neg', 'full+more', 'full', *SHORT)
+    status, names = fake.run(*command, '--jobs', '2')
+    assert status == 0
+    assert sorted(names) == sorted(
+        [
+            *(f'references_{subset}' for subset in SETS),
+            *(
+                f'{subset}_{name}_seed0_{step}'
+                for subset in SETS
+                for name in ('full', 'full+neg', 'full+more')
+                for step in ('train', 'listen')
+            ),
+        ]
+    )
 
 
 def test_equal_time_waits_for_what_it_measures(fake):
@@ -560,6 +605,11 @@ def test_the_expected_minutes(bench):
         (['--iters', 'many'], "got 'many'"),
         (['--jobs', '0'], 'at least 1, got 0'),
         (['--models', 'poe', '--equal-time', 'poe'], '--equal-time poe needs'),
+        (['--models', 'tpavi', '--equal-time', 'tpavi'], 'is the baseline'),
+        (
+            ['--models', 'full+neg', f'full={OTHER}'],
+            f'two configs: configs/mmvae_tiny_s4.py and {OTHER}',
+        ),
         (['--audio-weights', 'no.pth'], 'no.pth: no such file'),
     ],
 )
@@ -635,7 +685,7 @@ def test_what_counts_as_code_of_a_training(bench):
     files -= set(bench.steps_of.python_files(bench.parts.NOT_TRAINING))
     names = {file.relative_to(ROOT).as_posix() for file in files}
     assert 'mmavs/datasets/negative_sounds.py' in names
-    assert 'mmavs/models/vae_decode_head.py' not in names
+    assert 'mmavs/random_streams.py' in names
     assert any(name.startswith('mmavs/models/decode_heads') for name in names)
     assert not any('sound_condition' in name for name in names)
     assert not any(name.startswith('mmavs/evaluation') for name in names)

@@ -11,7 +11,8 @@ The tables have 95 % intervals over seeds and scenes, and differences to
 the baseline without latents, tpavi, with the same scenes and seeds for both.
 
 Each step is one command of this repository, shown before it runs. What is
-finished is not done again; what was interrupted goes on, seed by seed. What
+finished is not done again; what was interrupted goes on, seed by seed, after
+what is timed. What
 fails is told and does not stop the others. A model starts anew when its
 config, the clips or code that decides its weights changed.
 """
@@ -49,6 +50,7 @@ from steps.benchmark import (  # noqa: E402
     marker,
     parse_iters,
     parse_model,
+    plain_name,
     read_data_config,
     reference_step,
 )
@@ -145,7 +147,8 @@ def parse_args() -> argparse.Namespace:
         metavar='MODEL',
         help=f'also train {EQUAL_TIME}MODEL: {BASELINE} for as many '
         'iterations as take it\nthe time that MODEL takes, the median over '
-        f'the seeds; without MODEL:\n{" ".join(DEFAULT_EQUAL_TIME)}',
+        'the seeds, so it starts\nanew with other seeds; without MODEL:\n'
+        f'{" ".join(DEFAULT_EQUAL_TIME)}',
     )
     parser.add_argument(
         '--jobs',
@@ -217,6 +220,14 @@ def parse_args() -> argparse.Namespace:
     names = [model.name for model in (*args.models, *args.once)]
     if len(set(names)) < len(names):
         parser.error(f'--models and --once have one twice: {" ".join(names)}')
+    configs: dict[str, str] = {}
+    for model in (*args.models, *args.once):
+        config = configs.setdefault(plain_name(model.name), model.config)
+        if config != model.config:
+            parser.error(
+                f'{plain_name(model.name)} is one model, but --models and '
+                f'--once give it two configs: {config} and {model.config}'
+            )
     if args.equal_time == []:
         args.equal_time = DEFAULT_EQUAL_TIME
     args.equal_time = list(dict.fromkeys(args.equal_time or ()))
@@ -250,10 +261,11 @@ def prepare_inputs(args: argparse.Namespace, runner: StepRunner) -> Path:
     }
     if not args.audio_weights:
         needed.add('s4')
-    if not all(marker(data, subset).is_file() for subset in needed):
-        step = benchmark_data_step(data)
-        script = fingerprint('mmavs/datasets/synthetic', step.command[0])
-        perform_first(runner, step, digest(script, *step.command))
+    for subset in SETS:
+        if subset in needed and not marker(data, subset).is_file():
+            step = benchmark_data_step(data, subset)
+            script = fingerprint('mmavs/datasets/synthetic', step.command[0])
+            perform_first(runner, step, digest(script, *step.command))
     scoring = code_fingerprint(
         'mmavs/datasets/synthetic', 'mmavs/evaluation/functional', REFERENCES
     )

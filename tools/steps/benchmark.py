@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmavs.config_types import type_name
 from steps.runner import ROOT, Step, digest
 from steps.variants import (
     DEFAULT,
@@ -61,6 +62,7 @@ TRAINING_CODE = (
     'mmavs/structures',
     'mmavs/engine',
     'mmavs/datasets',
+    'mmavs/random_streams.py',
     TRAIN,
 )
 # In the folder of the data sets, but not of the trainings. The clips are
@@ -81,6 +83,8 @@ TESTING_CODE = (
     'mmavs/evaluation',
     'mmavs/apis/listening.py',
     'mmavs/apis/sound_predictions.py',
+    'mmavs/inference/draws.py',
+    'mmavs/inference/loading.py',
     'mmavs/datasets/sound_conditions',
     'mmavs/datasets/sound_pairs.py',
     'mmavs/datasets/transforms/several_sounds.py',
@@ -190,19 +194,21 @@ def marker(data: Path, subset: str) -> Path:
     return data / SETS[subset] / 'generator.json'
 
 
-def benchmark_data_step(data: Path) -> Step:
-    """Write the sets of the benchmark."""
+def benchmark_data_step(data: Path, subset: str) -> Step:
+    """Write a set of the benchmark."""
     return Step(
-        'data',
-        'Write the sets of the benchmark',
+        f'data_{subset}',
+        f'Write the {subset} set of the benchmark',
         (
             'tools/dataset_converters/synthetic_avsbench.py',
             str(data),
             '--benchmark',
+            *('--subset', subset),
             *('--workers', '2'),
         ),
-        output=marker(data, 'ms3'),
-        # Only ever overwrites a set that the generator made.
+        output=marker(data, subset),
+        # Only ever overwrites what the generator made of this set, which is
+        # not complete.
         resume=('--overwrite',),
     )
 
@@ -244,9 +250,9 @@ def compose(model: Model, subset: str, data: Path) -> Config:
     for key, value in parts.items():
         # As a whole: what a data part does not say, its model's must not.
         config[key] = _moved(value, data)
-    losses = config.model.decode_head.loss_decode
+    losses = config.model.decode_head.get('loss_decode', [])
     for loss in losses if isinstance(losses, list) else [losses]:
-        if loss.type == 'StructureLoss':
+        if type_name(loss) == 'StructureLoss':
             loss.boundary_window = BOUNDARY_WINDOW
     return config
 

@@ -214,7 +214,12 @@ def equal_time_pairs(
     named = {model.name: model for model in models if model.first is None}
     pairs = []
     for name in slow:
-        if name == BASELINE or not {name, BASELINE} <= set(named):
+        if name == BASELINE:
+            raise ValueError(
+                f'--equal-time {name}: that is the baseline, which gets the '
+                'time of another model'
+            )
+        if not {name, BASELINE} <= set(named):
             raise ValueError(
                 f'--equal-time {name} needs it and {BASELINE} among --models, '
                 f'without {NEGATIVES} and {CONTROL}'
@@ -226,7 +231,7 @@ def equal_time_pairs(
 def perform_benchmark(
     args: argparse.Namespace, runner: StepRunner, planner: Planner
 ) -> tuple[list[BenchmarkRun], dict[BenchmarkRun, StepError]]:
-    """Do all runs, seed by seed.
+    """Do all runs: first what is timed, then seed by seed.
 
     Returns:
         All of them, and those that failed.
@@ -251,24 +256,26 @@ def perform_benchmark(
     failures: dict[BenchmarkRun, StepError] = {}
 
     def perform(runs: Sequence[BenchmarkRun]) -> None:
-        # One depth of beginnings after the other: none of two runs at a time
-        # is to train what both begin with.
-        for depth in sorted({len(run.starts) for run in runs}):
+        waiting = [run for run in runs if run not in failures]
+        while waiting:
             broken = {run.train: error for run, error in failures.items()}
-            todo = []
-            for run in runs:
-                if len(run.starts) != depth or run in failures:
-                    continue
-                found = [
-                    broken[start.train]
-                    for start in run.starts
-                    if start.train in broken
-                ]
+            together, later = [], []
+            # None of two runs at a time is to train what both begin with,
+            # or what the other one is.
+            taken: set[Step] = set()
+            for run in sorted(waiting, key=lambda run: len(run.starts)):
+                needed = [start.train for start in run.starts]
+                found = [broken[step] for step in needed if step in broken]
+                trainings = {*needed, run.train} & set(run.remaining(runner))
                 if found:
                     failures[run] = found[0]
+                elif trainings & taken:
+                    later.append(run)
                 else:
-                    todo.append(run)
-            failures.update(perform_all(todo, runner, args.jobs, deadline))
+                    taken |= trainings
+                    together.append(run)
+            failures.update(perform_all(together, runner, args.jobs, deadline))
+            waiting = later
 
     pairs = equal_time_pairs(args.models, args.equal_time)
     timed = {model.name for pair in pairs for model in pair}
@@ -277,6 +284,11 @@ def perform_benchmark(
     perform(first)
     for slow, fast in pairs:
         iters = equal_time(slow, fast, first, runner, planner)
+        for subset in sorted(set(args.sets) - set(iters)):
+            runner.console.print(
+                f'{EQUAL_TIME}{slow.name} on {subset} waits for all seeds of '
+                f'{slow.name} and {fast.name}'
+            )
         for seed, runs in by_seed.items():
             runs += [
                 planner.plan(fast, subset, seed, iters, EQUAL_TIME + slow.name)
@@ -311,7 +323,8 @@ def equal_time(
         begins with, is not done.
     """
     starts = (run.start for run in runs if run.start is not None)
-    every = list(dict.fromkeys((*starts, *runs)))
+    # By training: runs that begin with the same one have a copy each.
+    every = {run.train: run for run in (*starts, *runs)}.values()
     found: dict[str, int] = {}
     for subset in SETS:
         if STARTS.get(subset, subset) not in (*found, subset):

@@ -154,8 +154,14 @@ def make_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _table(title: str) -> Table:
-    """Without vertical lines: the widest one fits 80 columns."""
-    return Table(title=title, title_justify='left', box=box.SIMPLE_HEAD)
+    """As narrow as it gets: the widest one is to fit 80 columns."""
+    return Table(
+        title=title,
+        title_justify='left',
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
 
 
 def _cells(row: Row, backbone: Row | None) -> list[str]:
