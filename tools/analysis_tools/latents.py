@@ -20,6 +20,7 @@ from rich.table import Table
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from steps.arguments import positive  # noqa: E402
 from steps.progress import progress_bar  # noqa: E402
 
 from mmavs.apis.latent_probes import (  # noqa: E402
@@ -66,7 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--bootstrap',
-        type=int,
+        type=positive,
         default=2000,
         metavar='N',
         help='resamplings of the scenes; default: 2000',

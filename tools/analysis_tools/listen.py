@@ -24,6 +24,7 @@ from rich.table import Table
 # What the scripts share lies a folder above them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from steps.arguments import positive  # noqa: E402
 from steps.progress import progress_bar  # noqa: E402
 
 from mmavs.apis.listening import (  # noqa: E402
@@ -56,13 +57,6 @@ def condition(text: str) -> str:
         return parse_condition(text).text
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'must be 1 or more, got {text!r}')
-    return int(text)
 
 
 def parse_args() -> argparse.Namespace:

@@ -160,7 +160,7 @@ def export_file(args: argparse.Namespace) -> dict[tuple[int, int], float]:
         (args.batch_size or 2, args.num_frames or 3),
         (args.batch_size or 1, args.num_frames or 10),
     }
-    if args.format == 'torch' and args.batch_size is None:
+    if args.format == 'torch' and None in (args.batch_size, args.num_frames):
         shapes.discard((1, 1))  # which such a program refuses
     with complete_file(args.out) as path:
         save(program, path, metadata)

@@ -1,6 +1,6 @@
 """What scripts share; nothing here is a script.
 
-``progress`` shows the bar of a converter, ``throughput`` what the benchmark of
+``arguments`` checks values of command lines, ``progress`` shows the bar of a converter, ``throughput`` what the benchmark of
 the data measured. ``inference_options`` is the command line of the inference,
 ``inference_checks`` what can be wrong with it, and ``messages`` what it says
 beside its result; ``moving_video``, ``measured_command`` and

@@ -1,5 +1,5 @@
-# The MS3 set of the synthetic benchmark for a second, short training: three of
-# ten clips are heard with silence or noise.
+# The MS3 set of the synthetic benchmark for a second training: three of ten
+# clips are heard with silence or noise.
 _base_ = './benchmark_ms3.py'
 
 train_dataloader = dict(
