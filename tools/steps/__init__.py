@@ -1,7 +1,8 @@
 """What scripts share; nothing here is a script.
 
-``arguments`` checks values of command lines, ``progress`` shows the bar of a converter, ``throughput`` what the benchmark of
-the data measured. ``inference_options`` is the command line of the inference,
+``arguments`` checks values of command lines, ``progress`` shows the bar of a
+converter, ``throughput`` what the benchmark of the data measured.
+``inference_options`` is the command line of the inference,
 ``inference_checks`` what can be wrong with it, and ``messages`` what it says
 beside its result; ``moving_video``, ``measured_command`` and
 ``inference_report`` are of its benchmark, and ``environment`` is what such
