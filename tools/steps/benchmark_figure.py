@@ -10,13 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from steps.benchmark import (
-    BASELINE,
-    CONTROL,
-    EQUAL_TIME,
-    NEGATIVES,
-    plain_name,
-)
+from steps.benchmark import CONTROL, NEGATIVES, plain_name
 
 # Measure -> what is written beside the axis.
 PANELS = dict(
@@ -109,10 +103,9 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
             markersize=4,
             label=f'each seed, {label}' if len(values) > 1 else None,
         )
-    time_of = f'{BASELINE}, time of\n'
     axes.set_xticks(
         range(len(places)),
-        [name.replace(EQUAL_TIME, time_of) for name in places],
+        list(places),
         rotation=45,
         ha='right',
         fontsize=8,
