@@ -420,7 +420,7 @@ def test_the_baseline_gets_the_time_of_the_full_model(fake, capsys):
     for log in logs:
         log.write_text('{"lr": 0.1, "time": 6.0}\n')
     assert fake.run(*command) == (0, [])
-    assert 'tpavi@full on' not in capsys.readouterr().out
+    assert 'waits for all seeds' not in capsys.readouterr().out
     # Another seed is another median, which waits for its trainings.
     more = [*command[:-4], '0', '1', '2', *command[-2:]]
     assert fake.run(*more, '--minutes-budget', '0') == (0, [])
