@@ -67,7 +67,7 @@ def build_model(config: Config) -> Any:
         part = settings[name]
         part['init_cfg'] = None
         part.pop('pretrained', None)
-        if str(part['type']).endswith('TIMMBackbone'):
+        if type_name(part).endswith('TIMMBackbone'):
             # It would fetch its weights on building, by default even.
             part['pretrained'] = False
         # Of training clips, which come again; a recording would only fill it.

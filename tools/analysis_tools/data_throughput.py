@@ -41,6 +41,7 @@ from rich.console import Console
 from torch import nn
 
 import mmavs  # noqa: F401 (registers the components)
+from mmavs.config_types import type_name
 from mmavs.datasets.log_mel_files import (
     CONVERTED,
     PICKLE,
@@ -130,8 +131,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def with_form(node: Any, form: str) -> Any:
     """Copy of a config whose pipelines load one form of the sound."""
     if isinstance(node, dict):
-        kind = node.get('type')
-        if str(getattr(kind, '__name__', kind)).split('.')[-1] == 'LoadAudio':
+        if 'type' in node and type_name(node) == 'LoadAudio':
             if form == 'wav':
                 return dict(node, source='wav')
             return dict(type=LoadLogMelForm, suffix=form)

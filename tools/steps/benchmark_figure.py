@@ -105,7 +105,7 @@ def _draw_panel(axes: Axes, entry: Mapping, measure: str) -> None:
         )
     axes.set_xticks(
         range(len(places)),
-        list(places),
+        places,
         rotation=45,
         ha='right',
         fontsize=8,

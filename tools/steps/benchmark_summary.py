@@ -150,9 +150,7 @@ def _plain(found: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
     return {k: asdict(v) for k, v in found.items() if math.isfinite(v.value)}
 
 
-def difference_pairs(
-    names: Sequence[str],
-) -> list[tuple[str, str]]:
+def difference_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     """Which models are compared with which.
 
     With the baseline that was trained alike, with the baseline that had as

@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
 from mmseg.registry import TRANSFORMS
 
+from mmavs.config_types import type_name
 from mmavs.datasets.sound_conditions import parse_condition
 from mmavs.datasets.transforms.sound_condition import with_sound_condition
 
@@ -97,8 +98,7 @@ def with_several_sounds(
         for condition in conditions
     }
     first = changed[conditions[0]]
-    names = [getattr(step['type'], '__name__', step['type']) for step in first]
-    start = [name.split('.')[-1] for name in names].index('SoundCondition')
+    start = [type_name(step) for step in first].index('SoundCondition')
     return [
         *first[:start],
         dict(

@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
+from mmavs.config_types import type_name
 from mmavs.datasets.errors import DataError
 from mmavs.datasets.sound_conditions import (
     SOUND_CONDITIONS,
@@ -141,6 +142,5 @@ def _positions(pipeline: list[dict], transform: type) -> list[int]:
     return [
         i
         for i, step in enumerate(pipeline)
-        if step['type'] is transform
-        or str(step['type']).split('.')[-1] == transform.__name__
+        if type_name(step) == transform.__name__
     ]
